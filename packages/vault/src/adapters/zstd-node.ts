@@ -1,0 +1,32 @@
+/** zstd of the runtime: `Bun.zstd*`, else `node:zlib` (Node 22+, Deno), else WebAssembly (Node 20). Level 3 everywhere. */
+import * as zlib from "node:zlib";
+import { type Compressor, createCompressor, type ZstdLibrary } from "../zstd.ts";
+
+const LEVEL = 3;
+
+interface BunZstd {
+  zstdCompressSync(bytes: Uint8Array, options: { level: number }): Uint8Array;
+}
+
+/** The compressor of this runtime. Asynchronous only because WebAssembly is compiled once where nothing is built in. */
+export async function createZstdCompressor(): Promise<Compressor> {
+  return createCompressor(await zstdLibrary());
+}
+
+async function zstdLibrary(): Promise<ZstdLibrary> {
+  if (typeof zlib.zstdDecompressSync !== "function") return wasmLibrary();
+  const bun = (globalThis as { Bun?: BunZstd }).Bun;
+  const options = { params: { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL } };
+  return {
+    compress: bun === undefined ? (bytes) => zlib.zstdCompressSync(bytes, options) : (bytes) => bun.zstdCompressSync(bytes, { level: LEVEL }),
+    // The chunk size makes the output one buffer: nothing is joined afterwards.
+    decompress: (frame, bytesMax) => zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bytesMax), chunkSize: Math.max(64, bytesMax) }),
+  };
+}
+
+/** Needs the frame's content size to have been checked: it allocates by it. */
+async function wasmLibrary(): Promise<ZstdLibrary> {
+  const wasm = await import("@bokuweb/zstd-wasm");
+  await wasm.init();
+  return { compress: (bytes) => wasm.compress(bytes, LEVEL), decompress: (frame) => wasm.decompress(frame) };
+}

@@ -1,0 +1,105 @@
+/**
+ * Reads deterministic CBOR (docs/format.md §1) of a known shape, item by item: what the shape does not expect next is
+ * refused, so nothing is taken in that would not re-encode to the same bytes. Every fault is `format`.
+ */
+import { type Bytes, Fault, utf8ToText } from "@holdfast/base";
+import { readU32 } from "./cbor-writer.ts";
+
+/** A cursor over `bytes`. Byte strings are copied out, so that the source may be reused. */
+export class CborReader {
+  readonly #bytes: Uint8Array;
+  readonly #what: string;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = bytes;
+    this.#what = what;
+  }
+
+  uint(max: number = Number.MAX_SAFE_INTEGER): number {
+    const value = this.#head(0);
+    if (value > max) throw this.fault(`got ${value}, want at most ${max}`);
+    return value;
+  }
+
+  int(): number {
+    return (this.#bytes[this.#offset] as number) >> 5 === 1 ? -1 - this.#head(1) : this.#head(0);
+  }
+
+  byteString(lengthMin: number, lengthMax: number): Bytes {
+    const length = this.#head(2);
+    if (length < lengthMin || length > lengthMax) throw this.fault(`byte string of ${length} bytes, want ${lengthMin} to ${lengthMax}`);
+    return this.#take(length).slice() as Bytes;
+  }
+
+  text(bytesMax: number): string {
+    const length = this.#head(3);
+    if (length > bytesMax) throw this.fault(`text of ${length} bytes, want at most ${bytesMax}`);
+    // The platform's decoder does not read shared memory: copy.
+    const text = utf8ToText(this.#take(length).slice());
+    if (text === null) throw this.fault("text is not utf-8");
+    return text;
+  }
+
+  /** Head of an array of `countMin` to `countMax` items; returns their number. */
+  array(countMin: number, countMax: number): number {
+    return this.#count(4, countMin, countMax);
+  }
+
+  /** Head of a map; returns the number of its pairs. */
+  map(countMin: number, countMax: number): number {
+    return this.#count(5, countMin, countMax);
+  }
+
+  /** The next item must be the unsigned integer `value`. */
+  expectUint(value: number): void {
+    if (this.#head(0) !== value) throw this.fault(`want field ${value}`);
+  }
+
+  /** Nothing may follow. */
+  end(): void {
+    if (this.#offset !== this.#bytes.length) throw this.fault("trailing bytes");
+  }
+
+  fault(message: string): Fault {
+    return new Fault("format", `${this.#what}: ${message}`);
+  }
+
+  #count(major: number, countMin: number, countMax: number): number {
+    const count = this.#head(major);
+    if (count < countMin || count > countMax) throw this.fault(`got ${count} items, want ${countMin} to ${countMax}`);
+    return count;
+  }
+
+  #take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.#offset) throw this.fault("truncated");
+    this.#offset += length;
+    return this.#bytes.subarray(this.#offset - length, this.#offset);
+  }
+
+  #head(major: number): number {
+    const bytes = this.#bytes;
+    const at = this.#offset;
+    const first = bytes[at];
+    if (first === undefined) throw this.fault("truncated");
+    if (first >> 5 !== major) throw this.fault(`item of major type ${first >> 5}, want ${major}`);
+    const info = first & 31;
+    if (info < 24) {
+      this.#offset = at + 1;
+      return info;
+    }
+    if (info > 27) throw this.fault("indefinite length");
+    const size = 1 << (info - 24);
+    if (at + 1 + size > bytes.length) throw this.fault("truncated");
+    this.#offset = at + 1 + size;
+    let value: number;
+    if (size === 1) value = bytes[at + 1] as number;
+    else if (size === 2) value = ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+    else if (size === 4) value = readU32(bytes, at + 1);
+    else value = readU32(bytes, at + 1) * 0x1_0000_0000 + readU32(bytes, at + 5);
+    const least = size === 1 ? 24 : size === 2 ? 0x100 : size === 4 ? 0x1_0000 : 0x1_0000_0000;
+    if (value < least) throw this.fault("number not in shortest form");
+    if (value > Number.MAX_SAFE_INTEGER) throw this.fault("number too large");
+    return value;
+  }
+}
