@@ -155,9 +155,10 @@ class Journal:
         self.slots[body["record_id"]] = {name: body[name] for name in ("type", "slot_id", "label")}
 
     def _remove_slot(self, record_id, what):
-        if self.slots.pop(record_id, None) is None:
+        removed = self.slots.pop(record_id, None)
+        if removed is None:
             raise Fault("integrity", f"{what}: removes an unknown slot")
-        if not any(slot["type"] in PERSON_TYPES for slot in self.slots.values()):
+        if removed["type"] in PERSON_TYPES and not any(slot["type"] in PERSON_TYPES for slot in self.slots.values()):
             raise Fault("integrity", f"{what}: removes the last slot of a person")
 
     def _add_snapshot(self, entry, what):

@@ -140,10 +140,11 @@ class Vault:
     def __init__(self, source, strict=False):
         """Reads every record once: each must hash to its name and be a sound frame."""
         self.source, self.strict, self.keys = source, strict, None
+        self.known = set(source.ids())
         self.kinds, self.journal_frames, self.receipt_frames = {}, [], []
         self.places, self.index_of_pack = {}, {}
         self._packs = collections.OrderedDict()
-        for record_id in source.ids():
+        for record_id in sorted(self.known):
             frame = self.frame(record_id)
             self.kinds[record_id] = frame.kind
             if frame.kind == form.JOURNAL_ENTRY:
@@ -152,7 +153,7 @@ class Vault:
                 self.receipt_frames.append(frame)
 
     def frame(self, record_id, kind=None):
-        if self.kinds and record_id not in self.kinds:
+        if record_id not in self.known:
             raise Fault("missing", f"record {record_id.hex()}: not there")
         data = self.source.read(record_id)
         if hashlib.sha256(data).digest() != record_id:

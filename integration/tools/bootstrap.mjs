@@ -18,7 +18,7 @@ export function bootstrap() {
     const reason = whyInstall(folder);
     if (reason === null) continue;
     console.log(`bootstrap: npm ci in ${folder === ROOT ? "the root" : ".runtimes/node24"} (${reason})`);
-    const run = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+    const run = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=warn"], {
       cwd: folder,
       stdio: ["ignore", "inherit", "inherit"],
       shell: process.platform === "win32",

@@ -1,35 +1,44 @@
 /**
- * Bundles TypeScript for Node 20, which runs none. Our own packages go into the bundle; packages from npm stay outside.
- * `import.meta.url` in a test bundle is the address of its source file, so that tests find their vectors; a worker that is named by
- * `new URL("./x.ts", import.meta.url)` is bundled too and its address points to the bundle.
+ * Bundles TypeScript for runtimes that run none. Workers are files of their own: a file that says `new Worker` names them by
+ * `new URL("./x.ts", import.meta.url)` or by a text that ends with `worker.ts"`; each is bundled too, and its name is replaced.
  */
 import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./runtimes.mjs";
 
-const WORKER_ADDRESS = /new URL\(\s*["'](\.{1,2}\/[^"']+\.ts)["']\s*,\s*import\.meta\.url\s*,?\s*\)/g;
+const ADDRESS_OF_SOURCE = /(?<=new URL\(\s*)(["'])(\.{1,2}\/[^"'\n]+\.ts)\1(?=\s*,\s*import\.meta\.url)/g;
+const NAME_OF_WORKER = /(?<!\bfrom )(?<!\bimport )(?<!\bimport\()(["'])(\.{1,2}\/[^"'\n]*worker\.ts)\1/g;
 
-/** What every bundle for Node shares. The `require` is for packages in CommonJS that were bundled or are asked for by name. */
-export function nodeOptions() {
-  return {
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    logLevel: "silent",
-    legalComments: "none",
-  };
+const OPTIONS = { bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "silent", legalComments: "none" };
+
+/**
+ * Bundles a program and its workers beside it. `external` names packages that stay outside; `banner` goes on top of every file.
+ * Resolves with the paths written; throws esbuild's errors.
+ */
+export async function bundleProgram({ entry, outfile, external, banner }) {
+  const nameWorker = (source) => ({
+    outfile: join(dirname(outfile), basename(source).replace(/\.ts$/, ".mjs")),
+    address: `./${basename(source).replace(/\.ts$/, ".mjs")}`,
+  });
+  return bundleWithWorkers(entry, outfile, { ...OPTIONS, external, banner: { js: banner } }, { nameWorker, inPlace: false });
 }
 
-/** Bundles each of `files` (relative to `folder`) to `outFolder`. Resolves with the written files and, per file that failed, why. */
+/**
+ * Bundles each of `files` (tests, relative to `folder`) for Node 20. Our own packages go into the bundle, those from npm stay outside.
+ * `import.meta.url` stays the address of the source, so that tests find their vectors. Resolves with the written files and, per file that failed, why.
+ */
 export async function bundleTests(folder, files, outFolder) {
   const outFiles = [];
   const errors = [];
+  const nameWorker = (source) => {
+    const outfile = join(outFolder, "workers", `${source.slice(ROOT.length + 1).replace(/[/\\]/g, "-")}.mjs`);
+    return { outfile, address: pathToFileURL(outfile).href };
+  };
   for (const file of files) {
     const outfile = join(outFolder, file.replace(/\.ts$/, ".mjs"));
     try {
-      await bundleOne(join(folder, file), outfile, join(outFolder, "workers"), new Set());
+      await bundleWithWorkers(join(folder, file), outfile, { ...OPTIONS, sourcemap: "inline" }, { nameWorker, inPlace: true });
       outFiles.push(outfile);
     } catch (error) {
       errors.push({ file, message: error.message });
@@ -38,21 +47,24 @@ export async function bundleTests(folder, files, outFolder) {
   return { outFiles, errors };
 }
 
-async function bundleOne(entry, outfile, workerFolder, seen) {
+async function bundleWithWorkers(entry, outfile, options, { nameWorker, inPlace }) {
   const { build } = await import("esbuild");
-  const workers = new Map();
-  await build({ ...nodeOptions(), entryPoints: [entry], outfile, plugins: [outsideUnlessOurs(), sourceAddresses(workers, workerFolder)], sourcemap: "inline" });
-  for (const [source, target] of workers) {
-    if (seen.has(target)) continue;
-    seen.add(target);
-    await bundleOne(source, target, workerFolder, seen);
+  const outfiles = new Map([[entry, outfile]]);
+  for (const [source, target] of outfiles) {
+    const addWorker = (worker) => {
+      const { outfile: workerFile, address } = nameWorker(worker);
+      if (!outfiles.has(worker)) outfiles.set(worker, workerFile); // A Map visits what is added while it is walked.
+      return address;
+    };
+    const plugins = [rewriteSources(addWorker, inPlace), ...(inPlace ? [leaveForeignOutside()] : [])];
+    await build({ ...options, entryPoints: [source], outfile: target, plugins });
   }
+  return [...outfiles.values()];
 }
 
-/** Leaves every package from npm outside the bundle. */
-export function outsideUnlessOurs() {
+function leaveForeignOutside() {
   return {
-    name: "outside-unless-ours",
+    name: "leave-foreign-outside",
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, (args) =>
         args.path.startsWith("@holdfast/") || args.kind === "entry-point" ? undefined : { path: args.path, external: true },
@@ -61,25 +73,22 @@ export function outsideUnlessOurs() {
   };
 }
 
-/** Rewrites `import.meta.url` and its kin to the place of the source file, and collects the workers that it names. */
-function sourceAddresses(workers, workerFolder) {
+/** Replaces the names of workers and, `inPlace`, what a file asks about its own place. */
+function rewriteSources(addWorker, inPlace) {
   return {
-    name: "source-addresses",
+    name: "rewrite-sources",
     setup(build) {
       build.onLoad({ filter: /\.ts$/ }, (args) => {
         let contents = readFileSync(args.path, "utf8");
         if (!contents.includes("import.meta")) return undefined;
-        contents = contents.replace(WORKER_ADDRESS, (whole, path) => {
-          const source = resolve(dirname(args.path), path);
-          if (path.endsWith(".test.ts")) return whole;
-          const target = join(workerFolder, `${source.slice(ROOT.length + 1).replace(/[/\\]/g, "-")}.mjs`);
-          workers.set(source, target);
-          return `new URL(${JSON.stringify(pathToFileURL(target).href)})`;
-        });
-        contents = contents
-          .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(args.path).href))
-          .replaceAll("import.meta.dirname", JSON.stringify(dirname(args.path)))
-          .replaceAll("import.meta.filename", JSON.stringify(args.path));
+        const rename = (_whole, _quote, path) => JSON.stringify(addWorker(resolve(dirname(args.path), path)));
+        if (contents.includes("new Worker")) contents = contents.replace(ADDRESS_OF_SOURCE, rename).replace(NAME_OF_WORKER, rename);
+        if (inPlace) {
+          contents = contents
+            .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(args.path).href))
+            .replaceAll("import.meta.dirname", JSON.stringify(dirname(args.path)))
+            .replaceAll("import.meta.filename", JSON.stringify(args.path));
+        }
         return { contents, loader: "ts" };
       });
     },

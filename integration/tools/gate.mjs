@@ -22,7 +22,7 @@ export async function runStaticSteps() {
   const bin = (name) => join(ROOT, "node_modules", ".bin", name);
   const tidyRuntime = findRuntime("bun") ?? findRuntime("node24");
   const steps = [
-    ["format and lint", bin("biome"), ["check", "--max-diagnostics=200", "--diagnostic-level=warn", "--error-on-warnings", "."]],
+    ["format and lint", bin("biome"), ["check", "--reporter=concise", "--max-diagnostics=none", "--diagnostic-level=warn", "--error-on-warnings", "."]],
     ["types", bin("turbo"), ["run", "types", ...TURBO_OPTIONS]],
     ["tidy", tidyRuntime?.command ?? "bun", [join(ROOT, "packages/tidy/src/main.ts"), ROOT]],
   ];

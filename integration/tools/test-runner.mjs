@@ -4,10 +4,9 @@
  *   node integration/tools/test-runner.mjs [--here] [--runtime bun|node24|deno|node20]... [package...]
  *
  * `--here` takes the workspace of the current folder (that is how turbo calls it) and leaves the counts in `.build/tests.json` there.
- * A workspace that cannot run everywhere names its runtimes in its package.json: `"holdfast": { "runtimes": ["bun"] }`.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { bundleTests } from "./bundle.mjs";
@@ -84,44 +83,55 @@ async function testUnder(name, workspace, files) {
   return counts;
 }
 
+/** How each runtime is started and read. What comes back as `output` is shown when a test failed, so it holds little else. */
 const STARTERS = {
   async bun(command, workspace, files) {
-    const run = await runLimited(command, ["test", "--timeout", String(UNIT_TEST_MS), ...files.map((file) => `./${file}`)], {
-      cwd: workspace.folder,
-      limitMs: UNIT_RUN_MS,
-    });
+    const args = ["test", "--only-failures", "--timeout", String(UNIT_TEST_MS), ...files.map((file) => `./${file}`)];
+    const run = await runLimited(command, args, { cwd: workspace.folder, limitMs: UNIT_RUN_MS });
     return { run, counts: countBun(run.output) };
   },
-  async node24(command, workspace, files) {
-    const run = await runLimited(command, ["--test", "--test-reporter=tap", ...files], { cwd: workspace.folder, limitMs: UNIT_RUN_MS });
-    return { run, counts: countNode(run.output) };
-  },
+
+  node24: (command, workspace, files) => underNode(command, workspace, files),
+
   async deno(command, workspace, files) {
-    const report = join(workspace.folder, ".build", "deno.xml");
-    mkdirSync(join(workspace.folder, ".build"), { recursive: true });
-    rmSync(report, { force: true });
+    const report = reportPath(workspace, "deno.xml");
     // Never `deno run`: of a test file it runs nothing and exits 0.
-    const run = await runLimited(command, ["test", "-A", "--no-check", "--no-lock", `--junit-path=${report}`, ...files.map((file) => `./${file}`)], {
-      cwd: workspace.folder,
-      limitMs: UNIT_RUN_MS,
-    });
+    const args = ["test", "-A", "--no-check", "--no-lock", "--reporter=dot", `--junit-path=${report}`, ...files.map((file) => `./${file}`)];
+    const run = await runLimited(command, args, { cwd: workspace.folder, limitMs: UNIT_RUN_MS });
     return { run, counts: countDeno(readIfThere(report)) };
   },
+
   async node20(command, workspace, files) {
     const outFolder = join(workspace.folder, ".build", "node20");
     rmSync(outFolder, { recursive: true, force: true });
     const { outFiles, errors } = await bundleTests(workspace.folder, files, outFolder);
     const paths = outFiles.map((file) => relative(workspace.folder, file));
-    const run =
-      paths.length > 0
-        ? await runLimited(command, ["--test", "--test-reporter=tap", ...paths], { cwd: workspace.folder, limitMs: UNIT_RUN_MS })
-        : { status: 1, output: "", timedOut: false };
-    const counts = countNode(run.output);
+    const { run, counts } =
+      paths.length > 0 ? await underNode(command, workspace, paths) : { run: { status: 1, output: "", timedOut: false }, counts: { ...NO_COUNTS } };
     counts.failed += errors.length; // A file that does not bundle is a file that fails to load.
-    for (const error of errors) run.output += `\nbundle: ${basename(error.file)}: ${error.message}`;
+    for (const error of errors) run.output += `\nbundle: ${error.file}: ${error.message}`;
     return { run, counts };
   },
 };
+
+/** The TAP report goes to a file for the counts; the readable one is cut down to its list of failures. */
+async function underNode(command, workspace, files) {
+  const report = reportPath(workspace, "node.tap");
+  const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap", `--test-reporter-destination=${report}`];
+  const run = await runLimited(command, ["--enable-source-maps", "--test", ...reporters, ...files], { cwd: workspace.folder, limitMs: UNIT_RUN_MS });
+  const counts = countNode(readIfThere(report));
+  const failures = run.output.lastIndexOf("failing tests:");
+  if (failures >= 0) run.output = run.output.slice(failures);
+  return { run, counts };
+}
+
+/** Where a runtime leaves its report, empty of an earlier one. */
+function reportPath(workspace, name) {
+  const path = join(workspace.folder, ".build", name);
+  mkdirSync(join(workspace.folder, ".build"), { recursive: true });
+  rmSync(path, { force: true });
+  return path;
+}
 
 function readIfThere(path) {
   try {

@@ -1,9 +1,15 @@
 /** The workspaces of the repository and their test files. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { ROOT, RUNTIME_NAMES } from "./runtimes.mjs";
 
 const NEVER_ENTERED = new Set(["node_modules", "dist", ".build", ".turbo", ".git"]);
+
+/** Workspaces that do not run everywhere; all others are tested under every runtime. */
+const RUNTIMES_OF = {
+  "storage-node": ["bun"], // The program for storage nodes is a Bun program.
+  tidy: ["bun", "node24"], // A tool for developers.
+};
 
 /** `{ name, folder, runtimes }` of every workspace, packages first. */
 export function findWorkspaces() {
@@ -15,10 +21,10 @@ export function findWorkspaces() {
   return [...folders, join(ROOT, "integration")].filter((folder) => existsSync(join(folder, "package.json"))).map(workspaceAt);
 }
 
-/** The workspace in `folder`. Without `holdfast.runtimes` in its package.json its tests run under every runtime. */
+/** The workspace in `folder`. */
 export function workspaceAt(folder) {
-  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  return { name: basename(folder), folder, runtimes: manifest.holdfast?.runtimes ?? RUNTIME_NAMES };
+  const name = basename(folder);
+  return { name, folder, runtimes: RUNTIMES_OF[name] ?? RUNTIME_NAMES };
 }
 
 /** Paths of `*.test.ts` under `folder`, relative to it, sorted. */

@@ -6,9 +6,11 @@ import { after, before, describe, it } from "node:test";
 import { connect as tlsConnect } from "node:tls";
 import { bytesToHex } from "@holdfast/base";
 import { GUARD_LIMITS, type GuardLimits } from "./guard.ts";
-import { systemClock } from "./platform.ts";
+import { createSystemClock } from "@holdfast/base/node";
 import { createTestAuthority, type TestAuthority, type TestLeaf } from "./testing/certificates.ts";
 import { createTlsServer, peerOf, type TlsMaterial, type TlsServer } from "./tls-server.ts";
+
+const systemClock = createSystemClock();
 
 const MODERN = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
 const SHORT: GuardLimits = { ...GUARD_LIMITS, handshakeMsMax: 300, headersMsMax: 300, idleMsMax: 300, progressMsMax: 300, progressBytesMin: 1024 };

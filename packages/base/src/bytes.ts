@@ -36,6 +36,11 @@ export function utf8ToText(bytes: Uint8Array): string | null {
 
 /** The parts one after the other, in fresh memory. */
 export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
+  return joinBytes(parts);
+}
+
+/** `concatBytes` of a list of any length: a hundred thousand arguments overflow the stack. */
+export function joinBytes(parts: readonly Uint8Array[]): Bytes {
   let byteCount = 0;
   for (const part of parts) byteCount += part.length;
   const joined = new Uint8Array(byteCount);

@@ -10,6 +10,7 @@ export {
   equalBytes,
   equalBytesConstantTime,
   hexToBytes,
+  joinBytes,
   u32,
   utf8,
   utf8ToText,

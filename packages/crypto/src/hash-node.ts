@@ -3,8 +3,9 @@
  *
  * Setting up a raw HMAC key dominates small inputs in Node, so the key becomes a `KeyObject` once. Bun copies a keyed hasher faster still.
  */
-import type { Bytes } from "@holdfast/base";
+
 import { createHash, createHmac, createSecretKey } from "node:crypto";
+import type { Bytes } from "@holdfast/base";
 import type { HashAdapter, Hasher } from "./hash.ts";
 
 interface BunHasher {

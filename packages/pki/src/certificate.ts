@@ -4,13 +4,13 @@
  * Everything a rule reads is read here, so that a malformed extension is a `format` fault now and no surprise
  * later. Parsing proves nothing: `isSignedBy` and chain.ts do.
  */
-import { type Bytes, equalBytes, Fault } from "@holdfast/base";
+import { type Bytes, Fault } from "@holdfast/base";
+import { isOneSequence } from "./der.ts";
 import { type HostName, toHostName } from "./host-name.ts";
 import { spkiHash } from "./key.ts";
 import { encodePem } from "./pem.ts";
 import type { ExtendedUsage } from "./profiles.ts";
 import {
-  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -30,6 +30,7 @@ export interface Certificate {
   readonly serial: string;
   /** For messages only: names are compared as DER. */
   readonly subject: string;
+  readonly issuer: string;
   readonly subjectDer: Bytes;
   readonly issuerDer: Bytes;
   readonly notBeforeMs: number;
@@ -52,7 +53,6 @@ export interface Certificate {
   readonly hostNames: readonly HostName[];
   /** Hex, or `null` where absent. */
   readonly subjectKeyId: string | null;
-  readonly authorityKeyId: string | null;
   /** OIDs of critical extensions that no rule here understands; a chain that holds one is refused (RFC 5280 §4.2). */
   readonly unknownCritical: readonly string[];
   /** Whether the signature verifies under the key of `issuer`. Never throws: what cannot be verified is not signed. */
@@ -69,9 +69,8 @@ const EXTENDED_USAGE_NAMES = new Map<string, ExtendedUsage>([
 /** Parses exactly one DER certificate. Anything else, also bytes left over or an extension given twice: `format`. */
 export async function parseCertificate(der: Bytes): Promise<Certificate> {
   try {
-    const x509 = new X509Certificate(der);
-    if (!equalBytes(new Uint8Array(x509.rawData), der)) throw new Fault("format", "certificate: bytes left over");
-    return await describe(x509, der);
+    if (!isOneSequence(der)) throw new Fault("format", "certificate: bytes left over");
+    return await describe(new X509Certificate(der), der);
   } catch (cause) {
     throw new Fault("format", "certificate: does not parse", { cause });
   }
@@ -97,6 +96,7 @@ async function describe(x509: X509Certificate, der: Bytes): Promise<Certificate>
     pem: encodePem("CERTIFICATE", der),
     serial: canonicalSerial(x509.serialNumber),
     subject: x509.subject,
+    issuer: x509.issuer,
     subjectDer: new Uint8Array(x509.subjectName.toArrayBuffer()),
     issuerDer: new Uint8Array(x509.issuerName.toArrayBuffer()),
     notBeforeMs,
@@ -111,7 +111,6 @@ async function describe(x509: X509Certificate, der: Bytes): Promise<Certificate>
     extendedUsages: extended === null ? null : [...extended.usages].map((oid) => EXTENDED_USAGE_NAMES.get(String(oid)) ?? String(oid)),
     hostNames: hostNamesOf(x509),
     subjectKeyId: x509.getExtension(SubjectKeyIdentifierExtension)?.keyId.toLowerCase() ?? null,
-    authorityKeyId: x509.getExtension(AuthorityKeyIdentifierExtension)?.keyId?.toLowerCase() ?? null,
     unknownCritical: [...x509.extensions] // A plain array, not the library's own kind.
       .filter((extension) => extension.critical && !UNDERSTOOD.some((known) => extension instanceof known))
       .map((extension) => extension.type),
@@ -157,7 +156,7 @@ function hostNamesOf(x509: X509Certificate): HostName[] {
   for (const name of x509.getExtension(SubjectAlternativeNameExtension)?.names.items ?? []) {
     if (name.type !== "dns" && name.type !== "ip") continue;
     const parsed = toHostName(name.value);
-    // A DNS entry that looks like an address is not the address: only iPAddress entries are (RFC 6125 §1.7.2).
+    // A DNS entry that looks like an address is not the address: only iPAddress entries are (RFC 2818 §3.1).
     if (parsed?.kind === name.type) names.push(parsed);
   }
   return names;

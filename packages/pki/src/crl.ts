@@ -5,8 +5,9 @@
  * writes an entry without one as an empty list of extensions, on which BoringSSL refuses the whole CRL.
  * Runtimes that check with a CRL want one of each authority in the chain, the root's included.
  */
-import { type Bytes, equalBytes, Fault } from "@holdfast/base";
+import { type Bytes, Fault } from "@holdfast/base";
 import { type AlgorithmLike, type Certificate, canonicalSerial, signatureHashOf } from "./certificate.ts";
+import { isOneSequence } from "./der.ts";
 import { type Authority, type IssuePorts, parseCertificatePem } from "./issue.ts";
 import { importSigningKeys, SIGNING_ALGORITHM } from "./key.ts";
 import { encodePem } from "./pem.ts";
@@ -39,8 +40,7 @@ export interface CrlRequest {
 export interface Crl {
   readonly issuerDer: Bytes;
   readonly thisUpdateMs: number;
-  /** `null`: the list names no end, which the gate takes for stale. */
-  readonly nextUpdateMs: number | null;
+  readonly nextUpdateMs: number;
   /** When each serial (canonical hex) was revoked. */
   readonly revokedAtMsBySerial: ReadonlyMap<string, number>;
   readonly signatureHash: string;
@@ -80,11 +80,13 @@ export async function issueCrl(ports: IssuePorts, authority: Authority, request:
   return encodePem("X509 CRL", der);
 }
 
-/** Parses one DER list. Bytes left over, a critical extension (a partial or indirect list), a serial twice: `format`. */
+/** Parses one DER list. Bytes left over, no next update, a critical extension (a partial or indirect list), a serial twice: `format`. */
 export function parseCrl(der: Bytes): Crl {
   try {
+    if (!isOneSequence(der)) throw new Fault("format", "crl: bytes left over");
     const x509 = new X509Crl(der);
-    if (!equalBytes(new Uint8Array(x509.rawData), der)) throw new Fault("format", "crl: bytes left over");
+    // RFC 5280 §5.1.2.5 demands it, and without it the library reads past the revoked serials and finds none.
+    if (x509.nextUpdate === undefined) throw new Fault("format", "crl: names no next update");
     const extensions = [...x509.extensions, ...x509.entries.flatMap((entry) => entry.extensions)];
     if (extensions.some((extension) => extension.critical)) throw new Fault("format", "crl: critical extension");
     const revokedAtMsBySerial = new Map(x509.entries.map((entry) => [canonicalSerial(entry.serialNumber), entry.revocationDate.getTime()]));
@@ -92,7 +94,7 @@ export function parseCrl(der: Bytes): Crl {
     return {
       issuerDer: new Uint8Array(x509.issuerName.toArrayBuffer()),
       thisUpdateMs: x509.thisUpdate.getTime(),
-      nextUpdateMs: x509.nextUpdate?.getTime() ?? null,
+      nextUpdateMs: x509.nextUpdate.getTime(),
       revokedAtMsBySerial,
       signatureHash: signatureHashOf(x509.signatureAlgorithm as AlgorithmLike),
       async isSignedBy(issuer) {

@@ -7,17 +7,11 @@
  */
 import { assert, type Bytes, bytesToHex, type Clock, equalBytes, Fault, type Random } from "@holdfast/base";
 import { type Certificate, parseCertificate } from "./certificate.ts";
+import { isOneSequence } from "./der.ts";
 import { parseHostName } from "./host-name.ts";
 import { createKeyPair, importSigningKeys, type KeyPair, SIGNING_ALGORITHM, spkiHash } from "./key.ts";
 import { encodePem, parseOnePem } from "./pem.ts";
-import {
-  BACKDATE_MS,
-  CERTIFICATE_PEM_BYTES_MAX,
-  CERTIFICATE_PROFILES,
-  type CertificateProfile,
-  CSR_PEM_BYTES_MAX,
-  SERIAL_BYTES,
-} from "./profiles.ts";
+import { BACKDATE_MS, CERTIFICATE_PEM_BYTES_MAX, CERTIFICATE_PROFILES, type CertificateProfile, CSR_PEM_BYTES_MAX, SERIAL_BYTES } from "./profiles.ts";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -119,6 +113,7 @@ async function provenKeyOf(csrPem: string): Promise<Bytes> {
   let request: Pkcs10CertificateRequest;
   let publicKeySpki: Bytes;
   try {
+    if (!isOneSequence(der)) throw new Fault("format", "certificate request: bytes left over");
     request = new Pkcs10CertificateRequest(der);
     publicKeySpki = new Uint8Array(request.publicKey.rawData);
   } catch (cause) {

@@ -7,7 +7,8 @@
  * The form has no tag, so a changed file may open to other bytes: whoever unlocks a key must match it with its certificate.
  */
 import { scrypt } from "node:crypto";
-import { type Bytes, concatBytes, equalBytes, Fault, type Random, utf8 } from "@holdfast/base";
+import { type Bytes, equalBytes, Fault, type Random, utf8 } from "@holdfast/base";
+import { DER_SEQUENCE, derHeaderBytes, encodeDer, isOneSequence } from "./der.ts";
 import { encodePem, parseOnePem } from "./pem.ts";
 import { KEY_PEM_BYTES_MAX } from "./profiles.ts";
 
@@ -18,6 +19,7 @@ const KEY_BYTES = 32;
 const SCRYPT = { N: 16_384, r: 8, p: 5 } as const;
 const PASSPHRASE_CHARACTERS_MIN = 8;
 
+const DER_OCTET_STRING = 0x04;
 const OID_PBES2 = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d]; // 1.2.840.113549.1.5.13
 const OID_SCRYPT = [0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b]; // 1.3.6.1.4.1.11591.4.11
 const OID_AES_256_CBC = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a]; // 2.16.840.1.101.3.4.1.42
@@ -49,25 +51,26 @@ export async function unlockPrivateKey(lockedPem: string, passphrase: string): P
     throw new Fault("denied", "private key: does not open with this passphrase");
   }
   // One wrong passphrase in 256 leaves well-formed padding; what lies under it is then no DER sequence of that length.
-  if (!isWholeSequence(pkcs8)) throw new Fault("denied", "private key: does not open with this passphrase");
+  if (!isOneSequence(pkcs8)) throw new Fault("denied", "private key: does not open with this passphrase");
   return encodePem("PRIVATE KEY", pkcs8);
 }
 
 async function deriveKey(passphrase: string, salt: Bytes) {
   const maxmem = 256 * SCRYPT.N * SCRYPT.r; // Twice what the parameters need.
   const bytes = await new Promise<Bytes>((resolve, reject) => {
-    scrypt(utf8(passphrase), salt, KEY_BYTES, { ...SCRYPT, maxmem }, (error, key) => (error === null ? resolve(new Uint8Array(key)) : reject(error)));
+    // Success is `null` in Node and `undefined` in Bun.
+    scrypt(utf8(passphrase), salt, KEY_BYTES, { ...SCRYPT, maxmem }, (error, key) => (error ? reject(error) : resolve(new Uint8Array(key))));
   });
   return crypto.subtle.importKey("raw", bytes, "AES-CBC", false, ["encrypt", "decrypt"]);
 }
 
 function encodeLocked(salt: Bytes, iv: Bytes, ciphertext: Bytes): Bytes {
   const n = [0x02, 0x02, SCRYPT.N >>> 8, SCRYPT.N & 0xff];
-  const scryptParameters = der(0x30, der(0x04, salt), Uint8Array.from([...n, 0x02, 0x01, SCRYPT.r, 0x02, 0x01, SCRYPT.p]));
-  const derivation = der(0x30, Uint8Array.from(OID_SCRYPT), scryptParameters);
-  const encryption = der(0x30, Uint8Array.from(OID_AES_256_CBC), der(0x04, iv));
-  const algorithm = der(0x30, Uint8Array.from(OID_PBES2), der(0x30, derivation, encryption));
-  return der(0x30, algorithm, der(0x04, ciphertext));
+  const scryptParameters = encodeDer(DER_SEQUENCE, encodeDer(DER_OCTET_STRING, salt), Uint8Array.from([...n, 0x02, 0x01, SCRYPT.r, 0x02, 0x01, SCRYPT.p]));
+  const derivation = encodeDer(DER_SEQUENCE, Uint8Array.from(OID_SCRYPT), scryptParameters);
+  const encryption = encodeDer(DER_SEQUENCE, Uint8Array.from(OID_AES_256_CBC), encodeDer(DER_OCTET_STRING, iv));
+  const algorithm = encodeDer(DER_SEQUENCE, Uint8Array.from(OID_PBES2), encodeDer(DER_SEQUENCE, derivation, encryption));
+  return encodeDer(DER_SEQUENCE, algorithm, encodeDer(DER_OCTET_STRING, ciphertext));
 }
 
 /** Takes the three variable parts from their places and proves the rest by encoding them again. */
@@ -82,23 +85,4 @@ function parseLocked(bytes: Bytes): { salt: Bytes; iv: Bytes; ciphertext: Bytes 
   const isOurs = ciphertext.length > 0 && ciphertext.length % 16 === 0 && equalBytes(encodeLocked(salt, iv, ciphertext), bytes);
   if (!isOurs) throw new Fault("format", "private key: not locked in our form, want PBES2 of scrypt and AES-256-CBC");
   return { salt, iv, ciphertext };
-}
-
-function der(tag: number, ...parts: readonly Uint8Array[]): Bytes {
-  const content = concatBytes(...parts);
-  const count = content.length;
-  const header = count < 0x80 ? [tag, count] : count < 0x100 ? [tag, 0x81, count] : [tag, 0x82, count >>> 8, count & 0xff];
-  return concatBytes(Uint8Array.from(header), content);
-}
-
-function derHeaderBytes(bytes: Bytes, at: number): number {
-  const first = bytes[at + 1] ?? 0;
-  return first < 0x80 ? 2 : 2 + (first & 0x7f);
-}
-
-function isWholeSequence(bytes: Bytes): boolean {
-  if (bytes[0] !== 0x30) return false;
-  const headerBytes = derHeaderBytes(bytes, 0);
-  const content = bytes.slice(headerBytes);
-  return headerBytes <= 4 && equalBytes(der(0x30, content), bytes);
 }

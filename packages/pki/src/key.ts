@@ -2,7 +2,7 @@
  * P-256 key pairs through WebCrypto, which every runtime has. Private keys travel as PKCS#8 PEM; a key file at
  * rest may be locked with a passphrase (key-file-node.ts).
  */
-import { type Bytes, Fault } from "@holdfast/base";
+import { type Bytes, Fault, utf8 } from "@holdfast/base";
 import { encodePem, parseOnePem } from "./pem.ts";
 import { KEY_PEM_BYTES_MAX } from "./profiles.ts";
 
@@ -48,7 +48,34 @@ export async function publicKeyOf(privateKeyPem: string): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
 }
 
+/**
+ * Whether `privateKeyPem` is the private half of `publicKeySpki`, shown by a signature made with the one and verified
+ * with the other. `keyKind` is that of the certificate. A key of another kind is no match; no PKCS#8 PEM at all: `format`.
+ */
+export async function isPrivateKeyOf(privateKeyPem: string, publicKeySpki: Bytes, keyKind: string): Promise<boolean> {
+  const pkcs8 = parseOnePem("PRIVATE KEY", privateKeyPem, KEY_PEM_BYTES_MAX);
+  const algorithm = algorithmOfKind(keyKind);
+  if (algorithm === null) return false;
+  try {
+    const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+    const publicKey = await crypto.subtle.importKey("spki", publicKeySpki, algorithm, false, ["verify"]);
+    const message = utf8("holdfast pki: does this private key belong to this certificate?");
+    const signature = await crypto.subtle.sign(algorithm, privateKey, message);
+    return await crypto.subtle.verify(algorithm, publicKey, signature, message);
+  } catch {
+    return false;
+  }
+}
+
 /** SHA-256 of a DER SubjectPublicKeyInfo, 32 bytes: the identity of a key, whatever certificate carries it. */
 export async function spkiHash(publicKeySpki: Bytes): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", publicKeySpki));
+}
+
+/** WebCrypto's words for a `keyKind` of certificate.ts, both for importing and for signing. */
+function algorithmOfKind(keyKind: string) {
+  const [family, rest] = keyKind.split(" ");
+  if (family === "EC" && rest !== undefined) return { name: "ECDSA", namedCurve: rest, hash: "SHA-256" };
+  if (family === "RSA") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  return family === "Ed25519" ? { name: "Ed25519" } : null;
 }

@@ -2,7 +2,7 @@
  * PEM (RFC 7468) in the strict form: labelled base64 between two lines, nothing but white space around it.
  * The library's own reader skips what it does not understand; a file that is half garbage should be refused.
  */
-import { base64ToBytes, type Bytes, bytesToBase64, Fault } from "@holdfast/base";
+import { type Bytes, base64ToBytes, bytesToBase64, Fault } from "@holdfast/base";
 
 /** `X509 CRL`, because OpenSSL and BoringSSL do not know the label `CRL`. */
 export type PemLabel = "CERTIFICATE" | "CERTIFICATE REQUEST" | "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" | "X509 CRL";

@@ -7,7 +7,7 @@
  * | v8r4         | 1.0 - 1.2 | not offered by this version    | old agents              |
  *
  * SSL 2 and 3, RC4, 3DES, NULL, EXPORT, anonymous and MD5 suites are in no profile. No cipher string here
- * may hold `@SECLEVEL`: Bun throws on it. Under Bun and Deno the suites of TLS 1.3 cannot be chosen; all of them are sound.
+ * may hold `@SECLEVEL`: Bun throws on it. Under Bun the suites of TLS 1.3 cannot be chosen; all of them are sound.
  */
 import { Fault } from "@holdfast/base";
 
@@ -34,12 +34,9 @@ const TLS_12_SUITES = [
   "ECDHE-RSA-AES128-GCM-SHA256",
 ];
 
-// `modern` names the suites of TLS 1.2 as well: BoringSSL refuses a string without any, and `minVersion` rules them out.
-const CIPHERS = [...TLS_13_SUITES, ...TLS_12_SUITES].join(":");
-
 const TLS_POLICIES: Readonly<Record<TlsProfileName, TlsPolicy | null>> = {
-  modern: { minVersion: "TLSv1.3", maxVersion: "TLSv1.3", ciphers: CIPHERS, honorCipherOrder: true },
-  intermediate: { minVersion: "TLSv1.2", maxVersion: "TLSv1.3", ciphers: CIPHERS, honorCipherOrder: true },
+  modern: { minVersion: "TLSv1.3", maxVersion: "TLSv1.3", ciphers: TLS_13_SUITES.join(":"), honorCipherOrder: true },
+  intermediate: { minVersion: "TLSv1.2", maxVersion: "TLSv1.3", ciphers: [...TLS_13_SUITES, ...TLS_12_SUITES].join(":"), honorCipherOrder: true },
   v8r4: null,
 };
 

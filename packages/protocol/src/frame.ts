@@ -2,7 +2,7 @@
  * Frames (docs/format.md §4): CBOR `[1, kind, suite, epoch, body]`. The head is written and read by hand, so that
  * a body of megabytes is neither copied nor parsed.
  */
-import { type Bytes, Fault } from "@holdfast/base";
+import { assert, type Bytes, Fault } from "@holdfast/base";
 import { readHead } from "./codec.ts";
 import { FORMAT_VERSION, FRAME_BYTES_MAX } from "./limits.ts";
 
@@ -33,7 +33,7 @@ export interface FrameHead {
   readonly bodyBytes: number;
 }
 
-/** Longest head of a frame. */
+/** Longest head of a frame: of so many bytes `parseFrameHead` never asks for more. */
 export const FRAME_HEAD_BYTES_MAX = 14;
 
 /** The bytes before the body. The frame is these followed by `bodyBytes` bytes. */
@@ -41,6 +41,7 @@ export function encodeFrameHead(kind: RecordKind, suite: number, epoch: number, 
   const head = [0x85, FORMAT_VERSION, kind, suite];
   pushHead(head, 0, epoch);
   pushHead(head, 2, bodyBytes);
+  assert(epoch >= 0 && epoch <= 0xffffffff && head.length + bodyBytes <= FRAME_BYTES_MAX, "frame: nothing is written that no reader would take");
   return Uint8Array.from(head);
 }
 
@@ -55,7 +56,7 @@ export function encodeFrame(kind: RecordKind, suite: number, epoch: number, body
 
 /**
  * Head of the frame that begins at `bytes[offset]`, or `null` when more bytes are needed to tell.
- * Not a frame: `format`. Unknown kind or suite: `version`. Longer than the limit: `limit`.
+ * Not a frame, or a suite that the kind does not have: `format`. Unknown format version or kind: `version`. Too long: `limit`.
  */
 export function parseFrameHead(bytes: Uint8Array, offset = 0): FrameHead | null {
   const available = bytes.length - offset;
@@ -68,7 +69,7 @@ export function parseFrameHead(bytes: Uint8Array, offset = 0): FrameHead | null 
   const suites = SUITES_BY_KIND[kind];
   if (kind === 0 || suites === undefined) throw new Fault("version", `frame: record kind ${kind} unknown`);
   if (!suites.includes(suite)) throw new Fault("format", `frame: suite ${suite} not allowed for record kind ${kind}`);
-  if (available < FRAME_HEAD_BYTES_MAX && isHeadCut(bytes, offset + 4)) return null;
+  if (isHeadCut(bytes, offset + 4)) return null;
   const epoch = readHead(bytes, offset + 4);
   if (epoch.major !== 0 || epoch.value > 0xffffffff) throw new Fault("format", "frame: epoch is not an unsigned 32-bit integer");
   if (suite === 0 && epoch.value !== 0) throw new Fault("format", "frame: epoch of an unsealed record is not 0");
@@ -95,14 +96,15 @@ export function parseFrameOf(kind: RecordKind, bytes: Uint8Array): FrameHead & {
   return frame;
 }
 
-/** Whether the two heads from `offset` on run past the end of `bytes`. */
+/** Whether the heads of epoch and body, from `offset` on, run past the end of `bytes`. Heads of 9 bytes stand for more than either may be. */
 function isHeadCut(bytes: Uint8Array, offset: number): boolean {
   let next = offset;
-  for (let count = 0; count < 2; count++) {
+  for (const what of ["epoch", "body"]) {
     const first = bytes[next];
     if (first === undefined) return true;
     const info = first & 31;
-    next += info < 24 ? 1 : info > 27 ? 1 : 1 + (1 << (info - 24));
+    if (info > 26) throw new Fault(info === 27 ? "limit" : "format", `frame: head of the ${what} is too long`);
+    next += info < 24 ? 1 : 1 + (1 << (info - 24));
   }
   return next > bytes.length;
 }

@@ -2,11 +2,11 @@
  * Journal entries (docs/format.md §14): the signed links of an account's chain, as values and as bytes.
  * What an entry means for the chain is in journal-state.ts.
  */
-import { type Bytes, Fault } from "@holdfast/base";
+import { type Bytes, compareBytes, Fault } from "@holdfast/base";
 import { type Canonical, decodeCanonical, encodeCanonical } from "./codec.ts";
 import { encodeFrame, parseFrameOf, RECORD_KINDS } from "./frame.ts";
 import { type AccountId, asAccountId, asDeviceId, asLineId, asRecordId, asVaultId, type DeviceId, type LineId, type RecordId, type VaultId } from "./id.ts";
-import { JOURNAL_ENTRY_BYTES_MAX, LABEL_BYTES_MAX, MINIMUM_AGE_SECONDS } from "./limits.ts";
+import { FORGET_ENTRIES_MAX, JOURNAL_ENTRY_BYTES_MAX, LABEL_BYTES_MAX, MINIMUM_AGE_SECONDS } from "./limits.ts";
 import { takeArray, takeBoolean, takeBytes, takeFields, takeOneOf, takeText, takeUint } from "./shape.ts";
 
 /** Entry kinds by name; numbers travel and are frozen. */
@@ -174,7 +174,7 @@ function encodeBody(body: EntryBody): ReadonlyMap<number, Canonical> {
       return numbered(body.snapshot, body.line, body.complete, [base, count, additionsDigest, dropsDigest], body.supersedes ?? undefined);
     }
     case 11:
-      return numbered(body.entries);
+      return numbered([...body.entries].sort(compareBytes));
     case 12:
     case 13:
       return numbered(body.entry, body.reason ?? undefined);
@@ -226,8 +226,9 @@ function parseBody(kind: number, value: unknown): EntryBody {
     case 10:
       return { kind, ...parseSnapshotBody(value) };
     case 11: {
-      const entries = takeArray(takeFields(value, "forget", [1]).get(1), "forget entries", undefined, 1_000);
-      return { kind, entries: entries.map((entry) => asRecordId(takeBytes(entry, "forget entry"))) };
+      const entries = takeArray(takeFields(value, "forget", [1]).get(1), "forget entries", undefined, FORGET_ENTRIES_MAX).map((entry) => asRecordId(takeBytes(entry, "forget entry")));
+      if (entries.some((entry, index) => index > 0 && compareBytes(entries[index - 1] as RecordId, entry) >= 0)) throw new Fault("format", "forget: entries not ascending");
+      return { kind, entries };
     }
     default: {
       const fields = takeFields(value, "hold", [1], [2]);

@@ -6,6 +6,7 @@ import { type Bytes, bytesToHex, equalBytes, Fault } from "@holdfast/base";
 import type { AccountId, DeviceId, LineId, RecordId, VaultId } from "./id.ts";
 import { asDeviceId, asRecordId } from "./id.ts";
 import { type EntryBody, type EntryPayload, type JournalEntry, type Needs, OWNER_KINDS, parseJournalEntry, type Role } from "./journal-entry.ts";
+import { SLOTS_MAX } from "./limits.ts";
 import { parseReceipt, type Receipt } from "./receipt.ts";
 
 /** Uses of a signature: the label of docs/format.md §2. */
@@ -60,6 +61,8 @@ export interface JournalState {
   readonly account: AccountId;
   readonly head: { readonly seq: number; readonly entry: RecordId; readonly timeMs: number } | null;
   readonly ownerKey: Bytes | null;
+  /** The device of genesis, which admits itself at seq 1. */
+  readonly founder: DeviceId | null;
   readonly config: RecordId | null;
   readonly epoch: number;
   readonly containerKeys: ReadonlyMap<number, Bytes>;
@@ -87,6 +90,7 @@ export function emptyJournal(vault: VaultId, account: AccountId): JournalState {
     account,
     head: null,
     ownerKey: null,
+    founder: null,
     config: null,
     epoch: 0,
     containerKeys: new Map(),
@@ -142,6 +146,7 @@ function checkAuthority(state: JournalState, parsed: JournalEntry, verifier: Ver
   if (isGenesis !== (payload.seq === 0)) throw new Fault("format", "journal entry: genesis stands at seq 0 and nowhere else");
   const device = state.devices.get(bytesToHex(payload.device));
   // The founding device signs genesis and its own admission before any entry could have granted it a role.
+  if (payload.seq === 1 && !isAdmissionOfFounder(state, payload, verifier)) throw new Fault("denied", "journal entry: seq 1 is the device-added of the genesis device");
   const founding = isGenesis ? body.deviceKey : payload.seq === 1 && body.kind === 2 ? body.deviceKey : null;
   const deviceKey = founding ?? device?.key;
   if (deviceKey === undefined || (founding === null && device?.revokedSeq !== null)) throw new Fault("denied", "journal entry: device unknown or revoked");
@@ -158,12 +163,18 @@ function checkAuthority(state: JournalState, parsed: JournalEntry, verifier: Ver
   if (!verifier.verify("owner", ownerKey, payloadBytes, parsed.ownerSignature)) throw new Fault("integrity", "journal entry: owner's signature does not verify");
 }
 
+function isAdmissionOfFounder(state: JournalState, payload: EntryPayload, verifier: Verifier): boolean {
+  if (payload.body.kind !== 2 || state.founder === null || !equalBytes(payload.device, state.founder)) return false;
+  return equalBytes(verifier.sha256(payload.body.deviceKey).subarray(0, 16), state.founder);
+}
+
 function checkRole(state: JournalState, payload: EntryPayload, device: JournalDevice): void {
   const role = ROLE_BY_KIND.get(payload.body.kind) as Role;
   if (device.roles.has(role)) return;
   if (payload.body.kind === 13 && device.roles.has("agent")) {
     const held = state.snapshots.get(bytesToHex(payload.body.entry));
-    if (held?.offload && equalBytes(held.device, payload.device)) return;
+    // While a hold lies on it, it is the maintainer's to release.
+    if (held?.offload && held.holdCount === 0 && equalBytes(held.device, payload.device)) return;
   }
   throw new Fault("denied", `journal entry: needs the role ${role}`);
 }
@@ -172,7 +183,7 @@ function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, 
   const { body } = payload;
   switch (body.kind) {
     case 1:
-      return { ownerKey: body.ownerKey, config: body.config, containerKeys: new Map([[0, body.containerKey]]) };
+      return { ownerKey: body.ownerKey, founder: payload.device, config: body.config, containerKeys: new Map([[0, body.containerKey]]) };
     case 2: {
       const id = asDeviceId(verifier.sha256(body.deviceKey).slice(0, 16));
       const device = { id, key: body.deviceKey, roles: new Set(body.roles), label: body.label, addedSeq: payload.seq, revokedSeq: null, badSince: null };
@@ -186,6 +197,7 @@ function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, 
     }
     case 4: {
       const slot = { record: body.slot, type: body.slotType, id: body.slotId, label: body.label, addedSeq: payload.seq, timeMs: payload.timeMs };
+      if (state.slots.size >= SLOTS_MAX && !state.slots.has(bytesToHex(body.slot))) throw new Fault("limit", `slot-added: want at most ${SLOTS_MAX} slots`);
       const epochsSlot = body.slotType === 6 ? { epochsSlot: body.slot } : {};
       return { slots: withEntry(state.slots, bytesToHex(body.slot), slot), ...epochsSlot };
     }

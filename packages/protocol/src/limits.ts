@@ -88,6 +88,8 @@ export const HAVE_IDS_MAX = 16_384;
 export const PAGE_ITEMS_MAX = 1_000;
 /** Record ids that one journal entry adds, and that it drops. */
 export const NEEDS_IDS_MAX = 131_072;
+/** Entries that one `forget` names. */
+export const FORGET_ENTRIES_MAX = 1_000;
 /** Part of a frame as the node stores it. */
 export const FRAME_PART_BYTES = 1024 * 1024;
 /** How far a request's `created` may be from the node's clock. */

@@ -2,7 +2,7 @@
  * Bodies of requests and answers that are not frames: CBOR maps with text keys (`encodeMessage`), each with its schema.
  * The storage node generates its OpenAPI page from the same schemas. Unknown fields are refused.
  */
-import { type Bytes, Fault, isFaultCode } from "@holdfast/base";
+import { type Bytes, Fault, isFaultCode, utf8 } from "@holdfast/base";
 import { z } from "zod";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { HAVE_IDS_MAX, JOURNAL_ENTRY_BYTES_MAX, LABEL_BYTES_MAX, NEEDS_IDS_MAX, PAGE_ITEMS_MAX } from "./limits.ts";
@@ -16,10 +16,22 @@ const bytesUpTo = (lengthMax: number) =>
   z
     .custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= lengthMax, { message: `want at most ${lengthMax} bytes` })
     .transform((value) => new Uint8Array(value) as Bytes);
+/** Text of at most `bytesMax` bytes of UTF-8. */
+const text = (bytesMax: number) =>
+  z
+    .string()
+    .max(bytesMax)
+    .refine((value) => value.length * 3 <= bytesMax || utf8(value).length <= bytesMax, { message: `want at most ${bytesMax} bytes` });
 const uint = z.int().min(0);
 
+/**
+ * `GET /v1/root` on the front port, before anything is trusted: the agent compares the SHA-256 of the root's SPKI with the
+ * one in its invite, then connects again with that root as the only one.
+ */
+export const rootAnswer = z.strictObject({ root: z.string().max(16_384) });
+
 /** `POST /v1/enroll` on the front port; the request is signed by the device key as well. */
-export const enrollRequest = z.strictObject({ secret: bytes(16), csr: z.string().max(8_192), deviceKey: bytes(32), label: z.string().max(LABEL_BYTES_MAX) });
+export const enrollRequest = z.strictObject({ secret: bytes(16), csr: z.string().max(8_192), deviceKey: bytes(32), label: text(LABEL_BYTES_MAX) });
 export type EnrollRequest = z.infer<typeof enrollRequest>;
 export const enrollAnswer = z.strictObject({
   /** PEM: leaf, then intermediate. */
@@ -27,7 +39,7 @@ export const enrollAnswer = z.strictObject({
   /** PEM. */
   root: z.string().max(16_384),
   account: bytes(16),
-  accountName: z.string().max(LABEL_BYTES_MAX),
+  accountName: text(LABEL_BYTES_MAX),
   edition: z.enum(["dl", "se", "ese"]),
   /** The account's vault, when it has one already. */
   vault: bytes(16).nullable(),
@@ -40,7 +52,7 @@ export const createVaultRequest = z.strictObject({ vault: bytes(16) });
 /** `GET /v1/account`: what the node says about the device's account. */
 export const accountAnswer = z.strictObject({
   account: bytes(16),
-  accountName: z.string(),
+  accountName: text(LABEL_BYTES_MAX),
   edition: z.enum(["dl", "se", "ese"]),
   vault: bytes(16).nullable(),
   usedBytes: uint,

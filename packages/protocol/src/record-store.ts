@@ -26,7 +26,7 @@ export interface RecordStore {
   changes(cursor: string): Promise<ChangesAnswer>;
   /** Opens a lease, or renews `lease`. */
   lease(lease: LeaseId | null): Promise<LeaseAnswer>;
-  /** Appends an entry; the receipt's frame. `conflict` when it does not follow the head, `missing` with the ids (hex, at most 1,000) in the detail. */
+  /** Appends an entry; the receipt's frame. Sent again: the same receipt. `conflict` when it does not follow the head, `missing` with the ids (hex, at most 1,000) in the detail. */
   commit(entry: Bytes, additions: readonly RecordId[], drops: readonly RecordId[]): Promise<Bytes>;
   /** Entries after `seq` with their receipts, unproven. */
   journal(afterSeq: number): Promise<JournalAnswer>;

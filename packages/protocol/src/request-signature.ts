@@ -55,6 +55,7 @@ export function parseRequestSignature(request: SignedRequest): RequestSignature 
   const input = INPUT_PATTERN.exec(inputHeader);
   const signature = SIGNATURE_PATTERN.exec(request.headers["signature"] ?? "");
   if (input === null || signature === null) throw new Fault("denied", "request: carries no signature of the expected form");
+  checkHeaders(request.headers);
   const components = coveredComponents(request);
   if (input[1] !== components.map((name) => `"${name}"`).join(" ")) throw new Fault("denied", "request: signature does not cover what it must");
   return {
@@ -76,6 +77,17 @@ export function parseContentDigest(value: string | undefined): Bytes {
   const match = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(value ?? "");
   if (match === null) throw new Fault("denied", "request: digest missing or malformed");
   return base64ToBytes(match[1] as string) as Bytes;
+}
+
+/** Refuses a request whose body, or version, would be outside the signature. */
+function checkHeaders(headers: SignedRequest["headers"]): void {
+  const digestCount = Number(headers["content-digest"] !== undefined) + Number(headers["holdfast-records"] !== undefined);
+  const length = headers["content-length"];
+  const hasBody = length !== undefined && length !== "0";
+  if (headers["holdfast-version"] === undefined) throw new Fault("denied", "request: signature does not cover what it must");
+  if (headers["transfer-encoding"] !== undefined || digestCount > 1 || (digestCount === 1 && length === undefined) || (hasBody && digestCount === 0)) {
+    throw new Fault("denied", "request: body is not covered by the signature");
+  }
 }
 
 function coveredComponents(request: SignedRequest): readonly string[] {

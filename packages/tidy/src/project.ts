@@ -53,7 +53,15 @@ export function createProject(texts: ReadonlyMap<string, string>): Project {
     } catch (cause) {
       broken.push({ path, line: 1, rule: "syntax", message: cause instanceof Error ? cause.message : String(cause) });
     }
-    files.set(path, { path, text, lines: text.split("\n"), owner: ownerOf(path), isTest: isTestPath(path), syntax, imports: syntax === null ? [] : findImports(syntax) });
+    files.set(path, {
+      path,
+      text,
+      lines: text.split("\n"),
+      owner: ownerOf(path),
+      isTest: isTestPath(path),
+      syntax,
+      imports: syntax === null ? [] : findImports(syntax),
+    });
   }
   return { files, broken };
 }
@@ -92,5 +100,5 @@ export function parseOurs(specifier: string): { owner: string; subpath: string }
 }
 
 function isTestPath(path: string): boolean {
-  return /\.test\.tsx?$/.test(path) || path.startsWith("integration/") || path.startsWith("packages/testkit/");
+  return /\.test\.tsx?$|\/(?:testing|contract)\//.test(path) || path.startsWith("integration/") || path.startsWith("packages/testkit/");
 }

@@ -17,7 +17,7 @@ export type Syntax = ReturnType<typeof parse>;
 /** Parses TypeScript or JavaScript. Throws `SyntaxError` with a `loc` when it is neither. */
 export function parseSource(path: string, text: string): Syntax {
   const jsx = path.endsWith("x") ? (["jsx"] as const) : [];
-  return parse(text, { sourceType: "module", plugins: ["typescript", ...jsx], errorRecovery: false });
+  return parse(text, { sourceType: "module", plugins: [["typescript", { dts: path.includes(".d.") }], ...jsx], createImportExpressions: true });
 }
 
 /** Calls `visit` for every node, parents first. `ancestors` ends with the parent; it is reused, so copy it to keep it. */
@@ -40,11 +40,14 @@ export function lineOf(node: Node): number {
   return node.loc?.start.line ?? 1;
 }
 
-/** Every specifier that the file names: imports, re-exports, `import()` and, because workers start so, `new URL("./x.ts", import.meta.url)`. */
+/**
+ * Every specifier that the file names: imports, re-exports, `import()` and, because workers start so, `new URL("./x.ts", import.meta.url)`
+ * and texts like `"./x-worker.ts"`.
+ */
 export function findImports(syntax: Syntax): ImportSite[] {
   const sites: ImportSite[] = [];
-  walk(syntax.program, (node) => {
-    const site = importSiteOf(node);
+  walk(syntax.program, (node, ancestors) => {
+    const site = importSiteOf(node) ?? workerSiteOf(node, ancestors.at(-1));
     if (site !== null) sites.push(site);
   });
   return sites;
@@ -64,15 +67,21 @@ function importSiteOf(node: Node): ImportSite | null {
   if (node.type === "ImportExpression" && node.source.type === "StringLiteral") {
     return { specifier: node.source.value, line, typeOnly: false, names: [] };
   }
-  if (node.type === "TSImportType" && node.argument.type === "TSLiteralType" && node.argument.literal.type === "StringLiteral") {
-    return { specifier: node.argument.literal.value, line, typeOnly: true, names: [] };
+  if (node.type === "TSImportType") {
+    return { specifier: node.argument.value, line, typeOnly: true, names: [] };
   }
   if (node.type === "NewExpression" && node.callee.type === "Identifier" && node.callee.name === "URL") {
     const [first] = node.arguments;
-    const isSource = first?.type === "StringLiteral" && /^\.{1,2}\/.*\.ts$/.test(first.value);
+    const isSource = first?.type === "StringLiteral" && /^\.{1,2}\/.*(?<!worker)\.ts$/.test(first.value);
     return isSource ? { specifier: first.value, line, typeOnly: false, names: [] } : null;
   }
   return null;
+}
+
+/** A worker may also be named by a text alone, which the bundler knows by its ending. */
+function workerSiteOf(node: Node, parent: Node | undefined): ImportSite | null {
+  if (node.type !== "StringLiteral" || !/^\.{1,2}\/.*worker\.ts$/.test(node.value) || /^Import|^Export|^TS/.test(parent?.type ?? "")) return null;
+  return { specifier: node.value, line: lineOf(node), typeOnly: false, names: [] };
 }
 
 function isNode(value: unknown): value is Node {

@@ -1,8 +1,9 @@
 /**
  * Reads deterministic CBOR (docs/format.md §1) of a known shape, item by item: what the shape does not expect next is
- * refused, so nothing is taken in that would not re-encode to the same bytes. Every fault is `format`.
+ * refused, so nothing is taken in that would not re-encode to the same bytes. Faults are `format`, and `limit` for what is
+ * longer than a limit of §19.
  */
-import { type Bytes, Fault, utf8ToText } from "@holdfast/base";
+import { type Bytes, Fault, type FaultCode, utf8ToText } from "@holdfast/base";
 import { readU32 } from "./cbor-writer.ts";
 
 /** A cursor over `bytes`. Byte strings are copied out, so that the source may be reused. */
@@ -16,9 +17,9 @@ export class CborReader {
     this.#what = what;
   }
 
-  uint(max: number = Number.MAX_SAFE_INTEGER): number {
+  uint(max: number = Number.MAX_SAFE_INTEGER, over: FaultCode = "format"): number {
     const value = this.#head(0);
-    if (value > max) throw this.fault(`got ${value}, want at most ${max}`);
+    if (value > max) throw this.fault(`got ${value}, want at most ${max}`, over);
     return value;
   }
 
@@ -26,29 +27,37 @@ export class CborReader {
     return (this.#bytes[this.#offset] as number) >> 5 === 1 ? -1 - this.#head(1) : this.#head(0);
   }
 
-  byteString(lengthMin: number, lengthMax: number): Bytes {
+  /** Exactly `length` bytes. */
+  fixedBytes(length: number): Bytes {
+    const got = this.#head(2);
+    if (got !== length) throw this.fault(`byte string of ${got} bytes, want ${length}`);
+    return this.#take(length).slice() as Bytes;
+  }
+
+  /** More than `lengthMax` bytes: `limit`. */
+  byteString(lengthMax: number): Bytes {
     const length = this.#head(2);
-    if (length < lengthMin || length > lengthMax) throw this.fault(`byte string of ${length} bytes, want ${lengthMin} to ${lengthMax}`);
+    if (length > lengthMax) throw this.fault(`byte string of ${length} bytes, want at most ${lengthMax}`, "limit");
     return this.#take(length).slice() as Bytes;
   }
 
   text(bytesMax: number): string {
     const length = this.#head(3);
-    if (length > bytesMax) throw this.fault(`text of ${length} bytes, want at most ${bytesMax}`);
+    if (length > bytesMax) throw this.fault(`text of ${length} bytes, want at most ${bytesMax}`, "limit");
     // The platform's decoder does not read shared memory: copy.
     const text = utf8ToText(this.#take(length).slice());
     if (text === null) throw this.fault("text is not utf-8");
     return text;
   }
 
-  /** Head of an array of `countMin` to `countMax` items; returns their number. */
-  array(countMin: number, countMax: number): number {
-    return this.#count(4, countMin, countMax);
+  /** Head of an array of `countMin` to `countMax` items; returns their number. More of them: `over`. */
+  array(countMin: number, countMax: number, over: FaultCode = "format"): number {
+    return this.#count(4, countMin, countMax, over);
   }
 
   /** Head of a map; returns the number of its pairs. */
   map(countMin: number, countMax: number): number {
-    return this.#count(5, countMin, countMax);
+    return this.#count(5, countMin, countMax, "format");
   }
 
   /** The next item must be the unsigned integer `value`. */
@@ -61,13 +70,13 @@ export class CborReader {
     if (this.#offset !== this.#bytes.length) throw this.fault("trailing bytes");
   }
 
-  fault(message: string): Fault {
-    return new Fault("format", `${this.#what}: ${message}`);
+  fault(message: string, code: FaultCode = "format"): Fault {
+    return new Fault(code, `${this.#what}: ${message}`);
   }
 
-  #count(major: number, countMin: number, countMax: number): number {
+  #count(major: number, countMin: number, countMax: number, over: FaultCode): number {
     const count = this.#head(major);
-    if (count < countMin || count > countMax) throw this.fault(`got ${count} items, want ${countMin} to ${countMax}`);
+    if (count < countMin || count > countMax) throw this.fault(`got ${count} items, want ${countMin} to ${countMax}`, count > countMax ? over : "format");
     return count;
   }
 

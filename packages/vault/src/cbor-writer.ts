@@ -50,6 +50,13 @@ export class CborWriter {
     this.length += value.length;
   }
 
+  /** Bytes that are CBOR already. */
+  raw(encoded: Uint8Array): void {
+    this.reserve(encoded.length);
+    this.bytes.set(encoded, this.length);
+    this.length += encoded.length;
+  }
+
   /** Text; lone surrogates must not occur in it. */
   text(value: string): void {
     if (value.length < 24) {

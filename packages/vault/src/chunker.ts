@@ -3,7 +3,7 @@
  * Chunks cover one data extent; an extent of a sparse file is cut by itself.
  */
 import { assert } from "@holdfast/base";
-import { hkdfSha512 } from "@holdfast/crypto";
+import { hkdfSha512 } from "@holdfast/crypto/hash";
 import { CHUNK_BYTES_MAX, CHUNK_BYTES_MEAN, CHUNK_BYTES_MIN } from "@holdfast/protocol";
 import { readU32 } from "./cbor-writer.ts";
 

@@ -7,7 +7,7 @@
  *   24, 25 ctime s | 26 ctime ns | 28, 29 mtime s | 30 mtime ns | 32, 33 rdev major, minor | 34, 35 dev major, minor
  * A row of an entry that could not be read holds only its errno.
  */
-import { platformFault, errnoToName } from "./platform-fault.ts";
+import { errnoToName, platformFault } from "./platform-fault.ts";
 
 export type EntryKind = "file" | "folder" | "symlink" | "fifo" | "char-device" | "block-device" | "socket";
 
@@ -38,14 +38,41 @@ export const STAT_ROW_BYTES = 256;
 export const STAT_ROW_WORDS = 64;
 
 const WORD = {
-  linkCount: 4, uid: 5, gid: 6, mode: 7, inode: 8, size: 10, blocks: 12,
-  ctimeSec: 24, ctimeNs: 26, mtimeSec: 28, mtimeNs: 30, rdevMajor: 32, rdevMinor: 33, devMajor: 34, devMinor: 35,
+  linkCount: 4,
+  uid: 5,
+  gid: 6,
+  mode: 7,
+  inode: 8,
+  size: 10,
+  blocks: 12,
+  ctimeSec: 24,
+  ctimeNs: 26,
+  mtimeSec: 28,
+  mtimeNs: 30,
+  rdevMajor: 32,
+  rdevMinor: 33,
+  devMajor: 34,
+  devMinor: 35,
 } as const;
 const TWO_32 = 2 ** 32;
 const KIND_SHIFT = 12;
 const KIND_BY_FORMAT: readonly (EntryKind | undefined)[] = [
-  undefined, "fifo", "char-device", undefined, "folder", undefined, "block-device", undefined,
-  "file", undefined, "symlink", undefined, "socket", undefined, undefined, undefined,
+  undefined,
+  "fifo",
+  "char-device",
+  undefined,
+  "folder",
+  undefined,
+  "block-device",
+  undefined,
+  "file",
+  undefined,
+  "symlink",
+  undefined,
+  "socket",
+  undefined,
+  undefined,
+  undefined,
 ];
 const PERMISSION_BITS = 0o7777;
 
@@ -207,15 +234,23 @@ export interface RawStat {
 export function isSameEntry(left: EntryStats, leftRow: number, right: EntryStats, rightRow: number): boolean {
   const a = leftRow * STAT_ROW_WORDS;
   const b = rightRow * STAT_ROW_WORDS;
-  if (((((left.words[a + WORD.mode] as number) ^ (right.words[b + WORD.mode] as number)) & 0xffff) >>> KIND_SHIFT) !== 0) return false;
+  if ((((left.words[a + WORD.mode] as number) ^ (right.words[b + WORD.mode] as number)) & 0xffff) >>> KIND_SHIFT !== 0) return false;
   if (left.errnos[leftRow] !== 0 || right.errnos[rightRow] !== 0) return false;
   for (const word of IDENTITY_WORDS) if (left.words[a + word] !== right.words[b + word]) return false;
   return true;
 }
 
 const IDENTITY_WORDS: readonly number[] = [
-  WORD.inode, WORD.inode + 1, WORD.size, WORD.size + 1, WORD.ctimeSec, WORD.ctimeSec + 1, WORD.ctimeNs,
-  WORD.mtimeSec, WORD.mtimeSec + 1, WORD.mtimeNs,
+  WORD.inode,
+  WORD.inode + 1,
+  WORD.size,
+  WORD.size + 1,
+  WORD.ctimeSec,
+  WORD.ctimeSec + 1,
+  WORD.ctimeNs,
+  WORD.mtimeSec,
+  WORD.mtimeSec + 1,
+  WORD.mtimeNs,
 ];
 
 /** Linux packs major and minor numbers into 64 bits like this (makedev(3)). */

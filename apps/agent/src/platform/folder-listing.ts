@@ -71,7 +71,8 @@ export class FolderListing {
   /** For adapters: makes `bytes` hold at least `byteCount`, keeping the first `keptBytes`. Throws `limit`. */
   reserve(byteCount: number, keptBytes: number): void {
     if (byteCount <= this.#bytes.length) return;
-    if (byteCount > FOLDER_LISTING_BYTES_MAX) throw new Fault("limit", `platform: folder has too many names, got ${byteCount} B, want at most ${FOLDER_LISTING_BYTES_MAX} B`);
+    if (byteCount > FOLDER_LISTING_BYTES_MAX)
+      throw new Fault("limit", `platform: folder has too many names, got ${byteCount} B, want at most ${FOLDER_LISTING_BYTES_MAX} B`);
     const grown = new Uint8Array(new ArrayBuffer(Math.min(FOLDER_LISTING_BYTES_MAX, Math.max(byteCount, this.#bytes.length * 2))));
     grown.set(this.#bytes.subarray(0, keptBytes));
     this.#bytes = grown;

@@ -6,7 +6,8 @@
  * made by `new Uint8Array(new ArrayBuffer(n))`: Bun moves other small arrays when their buffer is first looked at.
  * Memory of the caller (file content) is passed as an array, shared or not; it cannot move during a call.
  */
-import { platformFault, errnoToName } from "./platform-fault.ts";
+import type { Fault } from "@holdfast/base";
+import { errnoToName, platformFault } from "./platform-fault.ts";
 
 export type Koffi = Pick<typeof import("koffi"), "load" | "address" | "errno">;
 
@@ -49,7 +50,7 @@ export interface Linux {
   readonly calls: LinuxCalls;
   readonly numbers: SyscallNumbers;
   addressOf(bytes: Uint8Array | Uint32Array): Address;
-  /** The name of the last failed call's errno. Ask at once. */
+  /** The errno of the call that failed just now. Ask at once: the next call may change it. */
   lastErrno(): number;
 }
 
@@ -111,8 +112,8 @@ export const AT_EMPTY_PATH = 0x1000;
 export const STATX_BASIC_STATS = 0x7ff;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
+/** In place of nanoseconds: leave this time alone. */
 export const UTIME_OMIT: number = 2 ** 30 - 2;
-export const ENOENT = 2;
 export const EINTR = 4;
 export const EPERM = 1;
 export const ENXIO = 6;
@@ -168,7 +169,7 @@ export function bindLinux(koffi: Koffi, arch: string): Linux {
 }
 
 /** The fault for the call that failed just now. */
-export function lastFault(linux: Linux, call: string): Error {
+export function lastFault(linux: Linux, call: string): Fault {
   return platformFault(call, errnoToName(linux.lastErrno()));
 }
 

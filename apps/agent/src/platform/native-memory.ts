@@ -5,7 +5,7 @@
  * 64 KiB is the most the kernel allows for the list and for a value of extended attributes (limits.h, XATTR_*_MAX).
  */
 import { Fault } from "@holdfast/base";
-import type { Address, Linux } from "./linux-calls.ts";
+import { type Address, type Linux, UTIME_OMIT } from "./linux-calls.ts";
 import { isPlainName, NAME_BYTES_MAX } from "./platform.ts";
 import { platformFault } from "./platform-fault.ts";
 
@@ -31,7 +31,7 @@ export interface NativeMemory {
   name(name: Uint8Array): Address;
   /** A second name beside the first. */
   otherName(name: Uint8Array): Address;
-  /** Writes any text: a link's target, an attribute's name, a piece of a path. Overwrites `name` and `path`'s place by `slot`. */
+  /** Any text without a zero byte: a link's target or an attribute's name beside a name, or a piece of a path. */
   text(text: Uint8Array, slot: "other-name" | "path"): Address;
   /** `/proc/self/fd/<folder>/<name>`, or the folder itself without a name. */
   procPath(folder: number, name: Uint8Array): Address;
@@ -45,7 +45,6 @@ export function createNativeMemory(linux: Linux): NativeMemory {
   const bytes = new Uint8Array(new ArrayBuffer(TOTAL_BYTES));
   const view = new DataView(bytes.buffer);
   const base = linux.addressOf(bytes);
-  const UTIME_OMIT = 2 ** 30 - 2;
 
   const put = (text: Uint8Array, offset: number): Address => {
     bytes.set(text, offset);

@@ -10,7 +10,9 @@ import { Fault, type FaultCode, isFault } from "@holdfast/base";
 const NUMBER_BY_NAME: Readonly<Record<string, number>> = constants.errno;
 const NAME_BY_NUMBER: ReadonlyMap<number, string> = new Map(
   // First name wins, so that 11 reads EAGAIN, not EWOULDBLOCK, and 95 reads ENOTSUP, not EOPNOTSUPP.
-  Object.entries(NUMBER_BY_NAME).toSorted(([left], [right]) => (left < right ? 1 : -1)).map(([name, number]) => [number, name]),
+  Object.entries(NUMBER_BY_NAME)
+    .toSorted(([left], [right]) => (left < right ? 1 : -1))
+    .map(([name, number]) => [number, name]),
 );
 
 const CODE_BY_NAME: Readonly<Record<string, FaultCode>> = {
@@ -57,11 +59,11 @@ export function errnoToName(errnoNumber: number): string {
 
 /** The number behind an errno name; a name that the system does not know becomes that of `EIO`. */
 export function errnoToNumber(errnoName: string): number {
-  return NUMBER_BY_NAME[errnoName] ?? NUMBER_BY_NAME["EIO"] ?? 5;
+  return NUMBER_BY_NAME[errnoName] ?? NUMBER_BY_NAME.EIO ?? 5;
 }
 
 /** The errno name in a fault of this port, or `null` for any other error. */
 export function errnoOf(error: unknown): string | null {
-  const errno = isFault(error) ? error.detail["errno"] : undefined;
+  const errno = isFault(error) ? error.detail.errno : undefined;
   return typeof errno === "string" ? errno : null;
 }

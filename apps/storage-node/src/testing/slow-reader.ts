@@ -5,8 +5,10 @@
  */
 import { text as readAll } from "node:stream/consumers";
 import { GUARD_LIMITS } from "../guard.ts";
-import { systemClock } from "../platform.ts";
+import { createSystemClock } from "@holdfast/base/node";
 import { createTlsServer, type TlsMaterial } from "../tls-server.ts";
+
+const systemClock = createSystemClock();
 
 const go = Promise.withResolvers<void>();
 const material = JSON.parse(await readAll(process.stdin)) as TlsMaterial;

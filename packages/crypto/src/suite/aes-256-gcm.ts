@@ -9,6 +9,7 @@ import { assert, type Bytes, concatBytes, equalBytesConstantTime, type Random, u
 import { SEGMENT_BYTES } from "@holdfast/protocol/limits";
 import { hkdfExpandSha512 } from "../hash.ts";
 import { AES_KEY_BYTES, type AesGcm, type AesGcmAsyncKey, type AesGcmSyncKey, GCM_NONCE_BYTES, GCM_TAG_BYTES, platformAesGcm } from "./aes.ts";
+import { nodeAesGcm } from "./aes-node.ts";
 import { INPUT_KEY_BYTES, type InputKey, type Plaintext, type SegmentOpener, type SegmentSealer, type SegmentSpan, type Suite, sealedFault } from "./suite.ts";
 
 const SALT_BYTES = 24;
@@ -22,6 +23,9 @@ const SEGMENTS_IN_FLIGHT = 64; // Bounds the promises and copies of an asynchron
 
 /** Suite 1 over the AES of this runtime. */
 export const aes256Gcm: Suite = createAes256Gcm(platformAesGcm);
+
+/** Suite 1 for workers, which must not wait for promises: synchronous in every runtime but browsers. Same bytes. */
+export const aes256GcmSync: Suite = platformAesGcm.kind === "sync" ? aes256Gcm : createAes256Gcm(nodeAesGcm);
 
 /** Suite 1 over a given AES; tests compare the adapters with it. */
 export function createAes256Gcm(aes: AesGcm): Suite {

@@ -8,7 +8,7 @@ const PACKAGES = ["base", "crypto", "protocol", "container", "vault", "pki", "cl
 /** `crypto` allows the whole package, `crypto/hash` only that entry of it. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
-  crypto: ["base"],
+  crypto: ["base", "protocol"], // The codec and the limits: docs/decisions/0002-crypto-imports-codec.md.
   protocol: ["base"],
   container: ["base", "protocol", "crypto/suite", "crypto/hpke", "crypto/hash", "crypto/signature"],
   vault: ["base", "crypto", "protocol"],
@@ -50,7 +50,8 @@ function whyRefused(project: Project, file: SourceFile, specifier: string): stri
 
 function whyRelativeRefused(project: Project, file: SourceFile, specifier: string): string | null {
   const target = resolveImport(project, file, specifier);
-  if (target === null) return /\.(ts|tsx|mts|mjs|js)$/.test(specifier) ? `${specifier}: there is no such file` : `${specifier}: a relative import carries the file's suffix`;
+  if (target === null)
+    return /\.(ts|tsx|mts|mjs|js)$/.test(specifier) ? `${specifier}: there is no such file` : `${specifier}: a relative import carries the file's suffix`;
   const owner = project.files.get(target)?.owner;
   if (owner === file.owner || file.owner === "integration") return null;
   return `${specifier}: leaves its package; import @holdfast/${owner}`;

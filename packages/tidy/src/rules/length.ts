@@ -28,7 +28,12 @@ function longFunctions(file: SourceFile): Problem[] {
     if (!FUNCTIONS.has(node.type)) return;
     const lineCount = (node.loc?.end.line ?? 0) - lineOf(node) + 1;
     if (lineCount > FUNCTION_LINES_MAX) {
-      problems.push({ path: file.path, line: lineOf(node), rule: "length", message: `${nameOf(node, ancestors.at(-1))}: ${lineCount} lines, at most ${FUNCTION_LINES_MAX}` });
+      problems.push({
+        path: file.path,
+        line: lineOf(node),
+        rule: "length",
+        message: `${nameOf(node, ancestors.at(-1))}: ${lineCount} lines, at most ${FUNCTION_LINES_MAX}`,
+      });
     }
   });
   return problems;

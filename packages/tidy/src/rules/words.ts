@@ -14,7 +14,12 @@ export const BANNED_WORDS: readonly BannedWord[] = [
   // Another program's command, and the hidden alias for users who know it, keep their name.
   { word: "prune", pattern: /prun(?:e|ing)/i, instead: "forget (snapshots) or sweep (records)", allowedLine: /\b(?:restic|borg|kopia|rustic)\b|alias/i },
   // The column type of SQL (`BLOB`, drizzle's `blob(`, a custom type's `"blob"`) and the class of the web.
-  { word: "blob", pattern: /blob/i, instead: "record, frame, chunk or object", allowedLine: /BLOB|\bblob\(|["']blob["']|import \{[^}]*\bblob\b[^}]*\} from ["']drizzle-orm|\bnew Blob\(|\.blob\(\)|: Blob\b/ },
+  {
+    word: "blob",
+    pattern: /blob/i,
+    instead: "record, frame, chunk or object",
+    allowedLine: /BLOB|\bblob\(|["']blob["']|import \{[^}]*\bblob\b[^}]*\} from ["']drizzle-orm|\bnew Blob\(|\.blob\(\)|: Blob\b/,
+  },
 ];
 
 /** Pages that define the words, and this checker. */

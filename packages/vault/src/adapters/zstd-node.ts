@@ -16,9 +16,13 @@ export async function createZstdCompressor(): Promise<Compressor> {
 async function zstdLibrary(): Promise<ZstdLibrary> {
   if (typeof zlib.zstdDecompressSync !== "function") return wasmLibrary();
   const bun = (globalThis as { Bun?: BunZstd }).Bun;
-  const options = { params: { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL } };
+  const params = { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL };
   return {
-    compress: bun === undefined ? (bytes) => zlib.zstdCompressSync(bytes, options) : (bytes) => bun.zstdCompressSync(bytes, { level: LEVEL }),
+    compress:
+      bun === undefined
+        ? // Deno writes the content size into the header only when it is told.
+          (bytes) => zlib.zstdCompressSync(bytes, { params, pledgedSrcSize: bytes.length })
+        : (bytes) => bun.zstdCompressSync(bytes, { level: LEVEL }),
     // The chunk size makes the output one buffer: nothing is joined afterwards.
     decompress: (frame, bytesMax) => zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bytesMax), chunkSize: Math.max(64, bytesMax) }),
   };

@@ -1,0 +1,219 @@
+/**
+ * A Disk in memory that fails at the N-th call, fills up, and loses power: what the port promises as durable survives a
+ * power loss, everything else may or may not (`crashStates`).
+ */
+import { type Bytes, compareBytes, type Disk, type DiskStat, Fault, utf8 } from "@holdfast/base";
+
+/**
+ * - `error`: the call does nothing and throws `transport`, as EIO does.
+ * - `space`: likewise, with errno ENOSPC.
+ * - `power-before`, `power-after`: power is lost before or after the call takes effect.
+ * - `power-torn`: power is lost half way: an append wrote half of its bytes, a replaced file is the old one beside a temporary one.
+ */
+export type DiskFaultKind = "error" | "space" | "power-before" | "power-after" | "power-torn";
+
+/** Thrown when power is lost, and by every call after it. Not a fault: nothing may handle it. */
+export class PowerLoss extends Error {
+  override readonly name = "PowerLoss";
+}
+
+export interface FaultDisk extends Disk {
+  /** Calls so far, reads included. */
+  readonly callCount: number;
+  /** Name and path of each call, in order. */
+  readonly calls: readonly string[];
+  /** Makes the `index`-th call from now on (0 is the next) fail. */
+  failAt(index: number, kind: DiskFaultKind): void;
+  /** Every state in which the disk may come back after a power loss now: each subset of the changes that nothing has synced. */
+  crashStates(): Generator<FaultDisk>;
+}
+
+interface Node {
+  readonly kind: "file" | "folder";
+  readonly bytes: Bytes;
+  readonly mode: number;
+}
+
+type Tree = Map<string, Node>;
+
+/** A change that is not durable yet: a rename, a removal, a new folder. */
+interface Change {
+  /** Folders whose fsync makes it durable. */
+  readonly folders: readonly string[];
+  readonly apply: (tree: Tree) => void;
+}
+
+const EMPTY: Bytes = new Uint8Array(0);
+const UNSYNCED_MAX = 12; // 4,096 states.
+
+/** A disk of `capacityBytes` with nothing but the root folder. */
+export function createFaultDisk(capacityBytes: number = 1024 * 1024 * 1024): FaultDisk {
+  return new MemoryDisk(capacityBytes, new Map([["/", { kind: "folder", bytes: EMPTY, mode: 0o755 }]]));
+}
+
+class MemoryDisk implements FaultDisk {
+  readonly calls: string[] = [];
+  readonly #capacityBytes: number;
+  readonly #durable: Tree;
+  readonly #planned = new Map<number, DiskFaultKind>();
+  #current: Tree;
+  #unsynced: Change[] = [];
+  #isPowered = true;
+
+  constructor(capacityBytes: number, tree: Tree) {
+    this.#capacityBytes = capacityBytes;
+    this.#durable = tree;
+    this.#current = new Map(tree);
+  }
+
+  get callCount(): number {
+    return this.calls.length;
+  }
+
+  failAt(index: number, kind: DiskFaultKind): void {
+    this.#planned.set(this.calls.length + index, kind);
+  }
+
+  *crashStates(): Generator<FaultDisk> {
+    const changes = this.#unsynced;
+    if (changes.length > UNSYNCED_MAX) throw new Error(`fault disk: ${changes.length} unsynced changes, want at most ${UNSYNCED_MAX}`);
+    for (let chosen = 0; chosen < 1 << changes.length; chosen++) {
+      const tree = new Map(this.#durable);
+      changes.forEach((change, index) => {
+        if ((chosen >> index) & 1) change.apply(tree);
+      });
+      yield new MemoryDisk(this.#capacityBytes, tree);
+    }
+  }
+
+  readFile(path: string, bytesMax: number): Bytes | null {
+    this.#call("readFile", path);
+    const node = this.#current.get(path);
+    if (node === undefined) return null;
+    if (node.kind !== "file") throw new Fault("transport", "disk: is a folder", { detail: { errno: "EISDIR" } });
+    if (node.bytes.length > bytesMax) throw new Fault("limit", `disk: file too long, got ${node.bytes.length}, want at most ${bytesMax}`);
+    return node.bytes.slice();
+  }
+
+  writeFile(path: string, bytes: Uint8Array, mode: number): void {
+    const copy = new Uint8Array(bytes);
+    this.#write("writeFile", path, copy.length, (tree) => tree.set(path, { kind: "file", bytes: copy, mode }), {
+      torn: (tree) => tree.set(`${path}.tmp`, { kind: "file", bytes: copy.slice(0, copy.length >> 1), mode }),
+    });
+  }
+
+  appendFile(path: string, bytes: Uint8Array, mode: number): void {
+    const append = (tree: Tree, part: Uint8Array): void => {
+      const old = tree.get(path);
+      const joined = new Uint8Array((old?.bytes.length ?? 0) + part.length);
+      joined.set(old?.bytes ?? EMPTY);
+      joined.set(part, joined.length - part.length);
+      tree.set(path, { kind: "file", bytes: joined, mode: old?.mode ?? mode });
+    };
+    const copy = new Uint8Array(bytes);
+    this.#write("appendFile", path, copy.length, (tree) => append(tree, copy), { torn: (tree) => append(tree, copy.subarray(0, copy.length >> 1)) });
+  }
+
+  list(path: string): readonly string[] | null {
+    this.#call("list", path);
+    if (this.#current.get(path)?.kind !== "folder") return null;
+    const names = [...this.#current.keys()].filter((other) => other !== "/" && parentOf(other) === path).map((other) => other.slice(other.lastIndexOf("/") + 1));
+    return names.sort((left, right) => compareBytes(utf8(left), utf8(right)));
+  }
+
+  makeFolder(path: string, mode: number): void {
+    this.#change("makeFolder", path, [parentOf(path)], (tree) => {
+      if (!tree.has(path)) tree.set(path, { kind: "folder", bytes: EMPTY, mode });
+    });
+  }
+
+  rename(from: string, to: string): void {
+    if (this.#isPowered && !this.#current.has(from)) throw new Fault("missing", "disk: nothing to rename");
+    this.#change("rename", from, [parentOf(from), parentOf(to)], (tree) => {
+      for (const [path, node] of [...tree]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue;
+        tree.delete(path);
+        tree.set(to + path.slice(from.length), node);
+      }
+    });
+  }
+
+  remove(path: string): void {
+    this.#change("remove", path, [parentOf(path)], (tree) => {
+      for (const other of [...tree.keys()]) if (other === path || other.startsWith(`${path}/`)) tree.delete(other);
+    });
+  }
+
+  stat(path: string): DiskStat | null {
+    this.#call("stat", path);
+    const node = this.#current.get(path);
+    return node === undefined ? null : { kind: node.kind, sizeBytes: node.bytes.length, mode: node.mode, uid: 0 };
+  }
+
+  freeBytes(path: string): number {
+    this.#call("freeBytes", path);
+    return this.#free();
+  }
+
+  /** Counts a call; the fault planned for it, when power goes during it, is for the caller to carry out. */
+  #call(name: string, path: string): DiskFaultKind | null {
+    if (!this.#isPowered) throw new PowerLoss("disk: no power");
+    const kind = this.#planned.get(this.calls.length) ?? null;
+    this.calls.push(`${name} ${path}`);
+    if (kind === "error") throw new Fault("transport", "disk: input/output error (injected)", { detail: { errno: "EIO" } });
+    if (kind === "space") throw noSpace();
+    if (kind === "power-before") throw this.#losePower();
+    return kind;
+  }
+
+  /** A durable write of `byteCount` bytes; it also syncs the folder it happens in. */
+  #write(name: string, path: string, byteCount: number, apply: (tree: Tree) => void, { torn }: { torn: (tree: Tree) => void }): void {
+    const kind = this.#call(name, path);
+    const parent = parentOf(path);
+    if (this.#current.get(parent)?.kind !== "folder") throw new Fault("missing", "disk: no such folder");
+    if (byteCount > this.#free()) throw noSpace();
+    this.#sync(parent);
+    (kind === "power-torn" ? torn : apply)(this.#durable);
+    this.#replay();
+    if (kind !== null) throw this.#losePower();
+  }
+
+  #change(name: string, path: string, folders: readonly string[], apply: (tree: Tree) => void): void {
+    const kind = this.#call(name, path);
+    this.#unsynced.push({ folders, apply });
+    this.#replay();
+    if (kind !== null) throw this.#losePower();
+  }
+
+  /** Makes durable what happened in `folder` and in the folders above it, without which it could not be found. */
+  #sync(folder: string): void {
+    const isSynced = (change: Change): boolean => change.folders.some((other) => other === folder || other === "/" || folder.startsWith(`${other}/`));
+    for (const change of this.#unsynced.filter(isSynced)) change.apply(this.#durable);
+    this.#unsynced = this.#unsynced.filter((change) => !isSynced(change));
+  }
+
+  #replay(): void {
+    this.#current = new Map(this.#durable);
+    for (const change of this.#unsynced) change.apply(this.#current);
+  }
+
+  #free(): number {
+    let used = 0;
+    for (const node of this.#current.values()) used += node.bytes.length;
+    return this.#capacityBytes - used;
+  }
+
+  #losePower(): PowerLoss {
+    this.#isPowered = false;
+    return new PowerLoss("disk: power lost (injected)");
+  }
+}
+
+function noSpace(): Fault {
+  return new Fault("transport", "disk: no space left", { detail: { errno: "ENOSPC" } });
+}
+
+function parentOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end <= 0 ? "/" : path.slice(0, end);
+}
