@@ -273,11 +273,14 @@ def line_of(keys, snapshot):
     return hmac.new(keys.of("object-id", 0), b"\x10" + text_form, hashlib.sha256).digest()
 
 
-def open_config(vault, record_id):
-    config = check_config(form.decode(vault.keys.open(vault.frame(record_id, form.CONFIG))))
+def supported_config(config):
     if config["chunker"][0] != 1 or config["content_suite"] != 1:
         raise Fault("version", "config: chunker or suite of another version")
     return config
+
+
+def open_config(vault, record_id):
+    return supported_config(check_config(form.decode(vault.keys.open(vault.frame(record_id, form.CONFIG)))))
 
 
 def open_snapshot(vault, entry):

@@ -12,6 +12,8 @@ import { vaultRoutes } from "./routes/vault-routes.ts";
 export function createAgentApp(services: AppServices): Hono<AgentEnv> {
   const app = new Hono<AgentEnv>();
   app.use(async (context, next) => {
+    const [problem] = services.problems();
+    if (problem !== undefined) throw new Fault("certificate", `storage node: does not pass its certificate gate: ${problem}`);
     context.set("device", await services.sessions.check(context.env.incoming));
     if (context.req.method === "GET" && (context.req.header("content-length") ?? "0") !== "0") throw new Fault("input", "request: GET has no body");
     await next();

@@ -34,6 +34,11 @@ export function utf8ToText(bytes: Uint8Array): string | null {
   }
 }
 
+/** A copy of `bytes[start … end)` in memory of its own. `slice` is none: on a platform's own kind of buffer it gives a view. */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Bytes {
+  return new Uint8Array(bytes.subarray(start, end));
+}
+
 /** The parts one after the other, in fresh memory. */
 export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
   return joinBytes(parts);

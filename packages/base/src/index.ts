@@ -7,6 +7,7 @@ export {
   bytesToHex,
   compareBytes,
   concatBytes,
+  copyBytes,
   equalBytes,
   equalBytesConstantTime,
   hexToBytes,

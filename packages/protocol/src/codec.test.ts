@@ -106,7 +106,12 @@ describe("canonical CBOR", () => {
     const copy = first.slice();
     encodeCanonical([9, 9, 9]);
     assert.deepEqual(first, copy);
-    assert.equal(first.byteLength, first.buffer.byteLength);
+    for (const byteCount of [3, 100, 5_000, 100_000]) {
+      for (const bytes of [encodeCanonical([new Uint8Array(byteCount), "text", 1]), encodeMessage({ bytes: new Uint8Array(byteCount), text: "text" })]) {
+        assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);
+        assert.equal(bytes.byteLength, bytes.buffer.byteLength);
+      }
+    }
   });
 
   it("asserts that it writes nothing that it would not read", () => {

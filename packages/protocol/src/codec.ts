@@ -30,7 +30,7 @@ const MESSAGE_OPTIONS = Object.freeze({ float64: true, ignoreUndefinedProperties
 
 /** Canonical bytes of `value`, in fresh memory. A value that no reader would take (a fraction, too deep) is our bug and fails an assert. */
 export function encodeCanonical(value: Canonical): Bytes {
-  const bytes = encode(value, rfc8949EncodeOptions) as Bytes;
+  const bytes = ownBytes(encode(value, rfc8949EncodeOptions));
   try {
     scan(bytes, "canonical");
   } catch (cause) {
@@ -175,13 +175,19 @@ function buildObject(bytes: Uint8Array, cursor: { offset: number }, pairCount: n
   return object;
 }
 
+/** `bytes` as a plain array over memory of its own: the library returns a `Buffer` in a shared pool where there is one. */
+function ownBytes(bytes: Uint8Array): Bytes {
+  const isOwn = bytes.constructor === Uint8Array && bytes.byteLength === bytes.buffer.byteLength;
+  return isOwn ? (bytes as Bytes) : new Uint8Array(bytes);
+}
+
 function textAt(bytes: Uint8Array, offset: number, length: number): string | null {
   return utf8ToText(bytes.subarray(offset, offset + length));
 }
 
 /** CBOR of a message: plain objects with text keys. Fields that are `undefined` are left out. */
 export function encodeMessage(message: object): Bytes {
-  return encode(message, MESSAGE_OPTIONS) as Bytes;
+  return ownBytes(encode(message, MESSAGE_OPTIONS));
 }
 
 /**

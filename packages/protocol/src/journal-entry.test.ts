@@ -4,7 +4,7 @@ import { type Bytes, bytesToHex, compareBytes, type FaultCode, isFault } from "@
 import { needsOf, testId, testKey } from "@holdfast/testkit";
 import { type Canonical, decodeCanonical, encodeCanonical } from "./codec.ts";
 import { encodeFrame, RECORD_KINDS } from "./frame.ts";
-import { asAccountId, asLineId, asRecordId } from "./id.ts";
+import { asAccountId, asLineId, asRecordId, type RecordId } from "./id.ts";
 import { encodeEntryPayload, encodeJournalEntry, type EntryBody, type EntryPayload, parseJournalEntry } from "./journal-entry.ts";
 import { FORGET_ENTRIES_MAX, MINIMUM_AGE_SECONDS } from "./limits.ts";
 
@@ -117,7 +117,7 @@ describe("journal entries", () => {
   });
 
   it("forget entries in ascending order, each once, and at most so many", () => {
-    const [first, second] = ids(2) as [Uint8Array, Uint8Array];
+    const [first, second] = ids(2) as [RecordId, RecordId];
     for (const entries of [[second, first], [first, first], [first, second, second]]) assert.throws(() => parseJournalEntry(withFields(bodyOf(11), { 1: entries })), faultOf("format"));
     assert.equal((parseJournalEntry(withFields(bodyOf(11), { 1: ids(FORGET_ENTRIES_MAX) })).payload.body as Extract<EntryBody, { kind: 11 }>).entries.length, FORGET_ENTRIES_MAX);
     assert.throws(() => parseJournalEntry(withFields(bodyOf(11), { 1: ids(FORGET_ENTRIES_MAX + 1) })), faultOf("limit"));

@@ -3,7 +3,7 @@
  * refused, so nothing is taken in that would not re-encode to the same bytes. Faults are `format`, and `limit` for what is
  * longer than a limit of §19.
  */
-import { type Bytes, Fault, type FaultCode, utf8ToText } from "@holdfast/base";
+import { type Bytes, copyBytes, Fault, type FaultCode, utf8ToText } from "@holdfast/base";
 import { readU32 } from "./cbor-writer.ts";
 
 /** A cursor over `bytes`. Byte strings are copied out, so that the source may be reused. */
@@ -31,21 +31,21 @@ export class CborReader {
   fixedBytes(length: number): Bytes {
     const got = this.#head(2);
     if (got !== length) throw this.fault(`byte string of ${got} bytes, want ${length}`);
-    return this.#take(length).slice() as Bytes;
+    return copyBytes(this.#take(length));
   }
 
   /** More than `lengthMax` bytes: `limit`. */
   byteString(lengthMax: number): Bytes {
     const length = this.#head(2);
     if (length > lengthMax) throw this.fault(`byte string of ${length} bytes, want at most ${lengthMax}`, "limit");
-    return this.#take(length).slice() as Bytes;
+    return copyBytes(this.#take(length));
   }
 
   text(bytesMax: number): string {
     const length = this.#head(3);
     if (length > bytesMax) throw this.fault(`text of ${length} bytes, want at most ${bytesMax}`, "limit");
     // The platform's decoder does not read shared memory: copy.
-    const text = utf8ToText(this.#take(length).slice());
+    const text = utf8ToText(copyBytes(this.#take(length)));
     if (text === null) throw this.fault("text is not utf-8");
     return text;
   }

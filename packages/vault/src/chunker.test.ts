@@ -29,7 +29,7 @@ describe(`chunker (seed ${SEED})`, () => {
 
   it("cuts at the maximum when nothing else does, and at the end of the extent", () => {
     const zeros = new Uint8Array(5_000_000);
-    const gearOfNoCut = new Int32Array(256).fill(1);
+    const gearOfNoCut = new Int32Array(256).fill(0x55555555);
     assert.equal(findCut(zeros, 0, zeros.length, gearOfNoCut), 4_194_304);
     assert.equal(findCut(zeros, 4_194_304, zeros.length, gearOfNoCut), zeros.length);
     assert.equal(findCut(zeros, 10, 11, gearOfNoCut), 11);
@@ -47,10 +47,7 @@ describe(`chunker (seed ${SEED})`, () => {
           at += skipped;
         }
         const end = Math.min(DATA.length, at + 1 + random.below(300_000));
-        // With skipping, a reader stops at a cut: what follows it is skipped again.
-        const lengths: number[] = [];
-        cutter.push(DATA, at, end, (length) => lengths.push(length));
-        got.push(...lengths);
+        cutter.push(DATA, at, end, (length) => got.push(length));
         at = end;
       }
       const last = cutter.finish();

@@ -61,7 +61,7 @@ export function createCutter(gear: Gear): Cutter {
       return Math.max(0, CHUNK_BYTES_MIN - chunkBytes);
     },
     skip(byteCount) {
-      assert(byteCount <= CHUNK_BYTES_MIN - chunkBytes, "cutter: skips only what cannot hold a cut");
+      assert(byteCount <= Math.max(0, CHUNK_BYTES_MIN - chunkBytes), "cutter: skips only what cannot hold a cut");
       chunkBytes += byteCount;
     },
     push(data, start, end, onCut) {

@@ -2,7 +2,7 @@
  * The content of a file (docs/format.md §9): a sequence of chunks and holes, inline when short, else in nested lists.
  * Built and read in bounded memory: at most one node per level is held.
  */
-import { assert, type Bytes, Fault } from "@holdfast/base";
+import { assert, type Bytes, copyBytes, Fault } from "@holdfast/base";
 import { CONTENT_ITEMS_INLINE_MAX, ID_BYTES, type ObjectId, SPLIT_ITEMS_MAX, TREE_LEVELS_MAX } from "@holdfast/protocol";
 import { CborReader } from "./cbor-reader.ts";
 import { type CborWriter, readU32 } from "./cbor-writer.ts";
@@ -211,7 +211,7 @@ class ListBuilder {
     level.plainBytes = 0;
     level.itemCount = 0;
     const parent = this.#level(index + 1);
-    parent.lastId = objectId.slice();
+    parent.lastId = copyBytes(objectId);
     const { writer } = parent.node;
     writer.array(3);
     writer.byteString(objectId);

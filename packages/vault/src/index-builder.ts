@@ -1,5 +1,5 @@
 /** Writes pack indexes (docs/format.md §12) from the directories of packs: of packs just closed, or of packs read back when an index was lost. */
-import { assert, type Bytes } from "@holdfast/base";
+import { assert, type Bytes, copyBytes } from "@holdfast/base";
 import type { Signer } from "@holdfast/crypto";
 import { type DeviceId, INDEX_ENTRIES_MAX, INDEX_FENCE_ENTRIES, INDEX_FLUSH_PACKS, INDEX_PACKS_MAX, PACK_OBJECTS_MAX, type RecordId, type VaultId } from "@holdfast/protocol";
 import { writeU32 } from "./cbor-writer.ts";
@@ -57,7 +57,7 @@ export function createIndexBuilder(packClass: PackClass): IndexBuilder {
     },
     add(pack) {
       assert(packs.length < INDEX_PACKS_MAX && entryCount + PACK_OBJECTS_MAX <= INDEX_ENTRIES_MAX, "index: has room for a pack");
-      packs.push({ recordId: pack.recordId, frameBytes: pack.frameBytes, plainBytes: pack.plainBytes, directory: pack.directory.slice() });
+      packs.push({ recordId: pack.recordId, frameBytes: pack.frameBytes, plainBytes: pack.plainBytes, directory: copyBytes(pack.directory) });
       entryCount += pack.directory.length / DIRECTORY_ENTRY_BYTES;
     },
     recordIds: () => packs.map((pack) => pack.recordId),

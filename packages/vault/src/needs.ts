@@ -3,7 +3,7 @@
  * new snapshot, never by subtraction, and travels as the difference to the set of an older snapshot.
  * A set of records is their ids ascending, each once, joined: 32 bytes each.
  */
-import { type Bytes, compareBytes, concatBytes, equalBytes, Fault } from "@holdfast/base";
+import { type Bytes, compareBytes, concatBytes, copyBytes, equalBytes, Fault } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto";
 import { ID_BYTES, type Needs, NEEDS_IDS_MAX, type RecordId } from "@holdfast/protocol";
 
@@ -65,7 +65,7 @@ export function recordSetOf(ids: Iterable<Uint8Array>): Bytes {
 
 /** What the snapshot with the full `set` says of it. More ids than may travel: `limit`. */
 export function needsOf(set: Uint8Array, base: NeedsBase | null): NeedsDifference {
-  const additions = base === null ? set.slice() : subtract(set, base.set);
+  const additions = base === null ? copyBytes(set) : subtract(set, base.set);
   const drops = base === null ? new Uint8Array(0) : subtract(base.set, set);
   for (const ids of [additions, drops]) {
     if (ids.length > NEEDS_IDS_MAX * ID_BYTES) throw new Fault("limit", `needs: ${ids.length / ID_BYTES} ids differ, want at most ${NEEDS_IDS_MAX}`);

@@ -2,7 +2,7 @@
  * Reads pack indexes (docs/format.md §12): binary, sorted by object id, looked up in place. A reader of ranges takes the
  * header and the fences first and then one or two runs of entries.
  */
-import { Fault } from "@holdfast/base";
+import { copyBytes, Fault } from "@holdfast/base";
 import { sha256, type Verifier } from "@holdfast/crypto";
 import {
   type DeviceId,
@@ -62,7 +62,7 @@ export interface PackIndex extends IndexLayout {
 export function parseIndex(packClass: PackClass, plaintext: Uint8Array): PackIndex {
   const layout = parseIndexHeader(packClass, plaintext);
   if (plaintext.length !== layout.byteCount) throw new Fault("format", `index: got ${plaintext.length} bytes, want ${layout.byteCount}`);
-  const index: PackIndex = { ...layout, plaintext, deviceId: plaintext.slice(16, 32) as DeviceId };
+  const index: PackIndex = { ...layout, plaintext, deviceId: copyBytes(plaintext, 16, 32) as DeviceId };
   for (let ordinal = 0; ordinal < index.packCount; ordinal++) {
     if (indexPackAt(index, ordinal).plainBytes > FRAME_BYTES_MAX) throw new Fault("limit", `index: pack over ${FRAME_BYTES_MAX} bytes`);
   }
@@ -93,7 +93,7 @@ export function layoutOf(packClass: PackClass, packCount: number, entryCount: nu
 
 /** Whether the index is signed by the device of `verifier` for this vault. What is not must not be used for dedup. */
 export function verifyIndex(index: PackIndex, vaultId: VaultId, verifier: Verifier): boolean {
-  const signature = index.plaintext.slice(INDEX_SIGNATURE_OFFSET, INDEX_HEADER_BYTES);
+  const signature = copyBytes(index.plaintext, INDEX_SIGNATURE_OFFSET, INDEX_HEADER_BYTES);
   return verifier.verify("index", indexBody(index.plaintext, vaultId), signature);
 }
 
@@ -109,7 +109,7 @@ export function indexBody(plaintext: Uint8Array, vaultId: VaultId): Uint8Array {
 export function indexPackAt(index: PackIndex, ordinal: number): IndexPack {
   const at = INDEX_HEADER_BYTES + ordinal * INDEX_PACK_BYTES;
   return {
-    recordId: index.plaintext.slice(at, at + 32) as RecordId,
+    recordId: copyBytes(index.plaintext, at, at + 32) as RecordId,
     frameBytes: readU32(index.plaintext, at + 32),
     plainBytes: readU32(index.plaintext, at + 36),
   };
@@ -191,7 +191,7 @@ function compareAt(bytes: Uint8Array, at: number, key: Uint8Array, length: numbe
 
 function readIndexEntry(bytes: Uint8Array, at: number): IndexEntry {
   return {
-    objectId: bytes.slice(at, at + 32) as ObjectId,
+    objectId: copyBytes(bytes, at, at + 32) as ObjectId,
     packOrdinal: readU32(bytes, at + 32),
     offset: readU32(bytes, at + 36),
     storedBytes: readU32(bytes, at + 40),

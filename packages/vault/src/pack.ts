@@ -1,5 +1,5 @@
 /** Reads packs (docs/format.md §11): checks the directory against every rule before any object is touched. */
-import { Fault } from "@holdfast/base";
+import { copyBytes, Fault } from "@holdfast/base";
 import { FRAME_BYTES_MAX, type ObjectId, PACK_OBJECTS_MAX } from "@holdfast/protocol";
 import { readU32 } from "./cbor-writer.ts";
 import { checkStoredObject, type ObjectKind, type PackClass, type StoredObject } from "./object.ts";
@@ -56,7 +56,7 @@ export function checkDirectory(packClass: PackClass, directory: Uint8Array, plai
 export function storedObjectAt(directory: Uint8Array, index: number): StoredObject {
   const at = index * DIRECTORY_ENTRY_BYTES;
   return {
-    objectId: directory.slice(at, at + 32) as ObjectId,
+    objectId: copyBytes(directory, at, at + 32) as ObjectId,
     kind: directory[at + 32] as ObjectKind,
     codec: directory[at + 33] as number,
     offset: readU32(directory, at + 36),

@@ -42,7 +42,7 @@ function anyEntry(): Entry {
     gid: anyNumber(),
     user: random.pick([null, "", "root", "jürgen", "x".repeat(30)]),
     group: random.pick([null, "wheel", "日本"]),
-    modified: { seconds: random.pick([1, -1]) * anyNumber(), nanoseconds: random.below(1_000_000_000) },
+    modified: { seconds: random.pick([0, -1 - anyNumber(), anyNumber()]), nanoseconds: random.below(1_000_000_000) },
     sizeBytes: !isFile ? 0 : hasList ? anyNumber() : sizeBytes,
     linkTarget: kind === FILE_KINDS.symlink ? random.bytes(random.below(300)) : null,
     device: isDevice ? { major: anyNumber(), minor: anyNumber() } : null,
@@ -186,6 +186,21 @@ describe("folders", () => {
     }
     builder.finish();
     assert.ok(freshCount >= 2 && freshCount <= 4, `${freshCount} nodes`);
+  });
+
+  it("are the same when entries come encoded, and when a copy of the builder was finished on the way", () => {
+    const count = 3_000;
+    const keeper = createObjectKeeper();
+    const builder = createFolderBuilder(7, keeper.emit);
+    const writer = new CborWriter(16);
+    for (let number = 0; number < count; number++) {
+      const entry = sampleEntry(String(number).padStart(6, "0"));
+      writer.length = 0;
+      writeEntry(writer, entry);
+      builder.addEncoded(entry.name, writer.bytes.subarray(0, writer.length));
+      if (number % 1_000 === 500) assert.equal(bytesToHex(builder.copy().finish()), bytesToHex(folderOf(number + 1).root));
+    }
+    assert.equal(bytesToHex(builder.finish()), bytesToHex(folderOf(count).root));
   });
 
   it("refuse names that do not ascend", () => {

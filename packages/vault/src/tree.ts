@@ -2,7 +2,7 @@
  * Trees (docs/format.md §10): the entries of a folder in order of raw names, split into nodes at content-defined places,
  * so that a change in a large folder rewrites a node or two. Written and read one node per level at a time.
  */
-import { assert, type Bytes, compareBytes, Fault } from "@holdfast/base";
+import { assert, type Bytes, compareBytes, copyBytes, Fault } from "@holdfast/base";
 import { ID_BYTES, NAME_BYTES_MAX, type ObjectId, SPLIT_ITEMS_MAX, TREE_LEVELS_MAX, TREE_NODE_BYTES_MAX } from "@holdfast/protocol";
 import { CborReader } from "./cbor-reader.ts";
 import { readU32 } from "./cbor-writer.ts";
@@ -66,7 +66,7 @@ function folderBuilder(splitSeed: number, emit: EmitObject, levels: TreeLevel[],
       if (level.node.itemCount > 0) close(index);
       if (level.node.lengthWithPending > TREE_NODE_BYTES_MAX) throw new Fault("limit", "tree: entry does not fit a node");
     }
-    if (level.node.itemCount === 0) level.firstName = name.slice();
+    if (level.node.itemCount === 0) level.firstName = copyBytes(name);
     level.node.commit();
     level.addedCount++;
     if (level.node.endsAfter(splitHash(name, splitSeed))) close(index);
@@ -76,7 +76,7 @@ function folderBuilder(splitSeed: number, emit: EmitObject, levels: TreeLevel[],
     const objectId = emit(OBJECT_KINDS.tree, node.close());
     node.clear();
     const parent = levelAt(index + 1);
-    parent.lastId = objectId.slice() as ObjectId;
+    parent.lastId = copyBytes(objectId) as ObjectId;
     parent.node.writer.array(2);
     parent.node.writer.byteString(firstName);
     parent.node.writer.byteString(objectId);
@@ -103,7 +103,7 @@ function folderBuilder(splitSeed: number, emit: EmitObject, levels: TreeLevel[],
     copy: () => folderBuilder(splitSeed, emit, levels.map(copyLevel), lastName.slice(0, lastNameLength)),
     finish() {
       lastNameLength = 0;
-      if (levelAt(0).addedCount === 0) return emit(OBJECT_KINDS.tree, levelAt(0).node.close()).slice() as ObjectId;
+      if (levelAt(0).addedCount === 0) return copyBytes(emit(OBJECT_KINDS.tree, levelAt(0).node.close())) as ObjectId;
       for (let index = 0; ; index++) {
         if (levelAt(index).node.itemCount > 0) close(index);
         levelAt(index).addedCount = 0;

@@ -51,7 +51,8 @@ export function createCompressor(library: ZstdLibrary): Compressor {
         throw new Fault("format", "zstd: does not decompress", { cause });
       }
       if (plaintext.length !== plainBytes) throw new Fault("format", `zstd: got ${plaintext.length} bytes, want ${plainBytes}`);
-      return plaintext as Bytes;
+      // Not the platform's own kind of buffer: its `slice` does not copy.
+      return new Uint8Array(plaintext.buffer as ArrayBuffer, plaintext.byteOffset, plainBytes);
     },
   };
 }

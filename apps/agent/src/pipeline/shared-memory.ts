@@ -16,7 +16,7 @@ export const BATCH_RESULT_BYTES = 192 * 1024;
 export const FRAME_SLOT_BYTES = PACK_TARGET_BYTES + (PACK_TARGET_BYTES / 16_384 + 1) * 16 + 56 + FRAME_HEAD_BYTES_MAX + 64;
 
 /** Words of `control`. */
-const WORD = { published: 0, taken: 1, doneSignal: 2, phase: 3, frameSignal: 4, nextPackOrdinal: 5, flushWanted: 6, flushesDone: 7 } as const;
+const WORD = { published: 0, taken: 1, doneSignal: 2, phase: 3, frameSignal: 4, nextPackOrdinal: 5, flushWanted: 6, flushesDone: 7, partialsWanted: 8 } as const;
 const WORD_COUNT = 16;
 
 /** What the pack workers are asked to do when the ring is empty. */
@@ -181,6 +181,15 @@ export class SharedRun {
       if (this.phase === PHASES.abort) return false;
       Atomics.wait(this.#control, WORD.doneSignal, signal, 1_000);
     }
+  }
+
+  /** Partial snapshots that the main thread has asked for so far. */
+  get partialsWanted(): number {
+    return Atomics.load(this.#control, WORD.partialsWanted);
+  }
+
+  wantPartial(): void {
+    Atomics.add(this.#control, WORD.partialsWanted, 1);
   }
 
   // Frames.

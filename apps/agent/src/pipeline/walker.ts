@@ -4,7 +4,7 @@
  * memory but for the names of the folders that are open.
  */
 import { equalBytes, isFault } from "@holdfast/base";
-import { createCutter, createGear, type ObjectTable, parseEntry } from "@holdfast/vault";
+import { createCutter, createGear, type Entry, type Gear, type ObjectTable, parseEntry } from "@holdfast/vault";
 import { EntryStats, errnoOf, FolderListing, type FolderHandle, type Platform, STAT_ROW_WORDS } from "../platform/index.ts";
 import { IDENTITY } from "./batch.ts";
 import { type BatchFolder, BatchWriter } from "./batch-writer.ts";
@@ -59,6 +59,7 @@ interface Level {
 
 export class Walker {
   readonly assembler: TreeAssembler;
+  readonly gear: Gear;
   readonly #options: WalkerOptions;
   readonly #platform: Platform;
   readonly #table: ObjectTable;
@@ -77,10 +78,10 @@ export class Walker {
     this.#previous = options.previous === null ? null : new PreviousWalk(options.previous);
     this.#drafter = new EntryDrafter(platform, (name, reason) => options.onFailure(joinPath(this.#folderPath, name), reason));
     this.#batches = new BatchWriter(shared, (isFree) => this.assembler.drainUntilReaped(isFree));
-    const gear = createGear(options.chunkerKey);
+    this.gear = createGear(options.chunkerKey);
     this.#bigFiles = new BigFileReader({
       platform,
-      cutter: new FileCutter(platform, createCutter(gear)),
+      cutter: new FileCutter(platform, createCutter(this.gear)),
       batches: this.#batches,
       push: (event) => this.assembler.push(event),
       emitList: (kind, plaintext) => this.assembler.emit(kind, plaintext),
@@ -105,6 +106,18 @@ export class Walker {
   /** Walks everything. Afterwards all results are in and the assembler has the root. */
   walk(): void {
     this.#virtualFolder(this.#options.sources, ROOT_PATH, null, 0, this.#previous !== null);
+    this.settle();
+  }
+
+  /** A snapshot of one entry that is no file of this machine; `ids` are the objects of its content. */
+  single(entry: Entry, ids: Uint8Array): void {
+    const rootStats = this.#level(0).own;
+    const folder = this.#platform.openFolder(ROOT_PATH);
+    this.#platform.stat(folder, rootStats, 0);
+    this.assembler.push({ type: "enter", draft: this.#drafter.folderDraft(folder, Uint8Array.of(0x5f), rootStats, 0), xattrPart: new Uint8Array(0), isTop: true });
+    this.#platform.closeFolder(folder);
+    this.assembler.push({ type: "relinked", draft: { entry, identity: new Uint32Array(IDENTITY.length), modeWord: 0 }, ids, moreIds: [] });
+    this.assembler.push({ type: "leave" });
     this.settle();
   }
 

@@ -84,6 +84,14 @@ export function hostileContract(name: string, create: () => Platform): void {
         }
       }));
 
+    it("a device in the place of a file is refused, though it could be read", { skip: SKIP_UNLESS_ROOT }, () =>
+      inFolder(create, ({ platform, folder, path }) => {
+        assert.equal(spawnSync("mknod", [join(path, "zeros"), "c", "1", "5"]).status, 0); // As /dev/zero.
+        const target = new Uint8Array(new ArrayBuffer(16));
+        assert.throws(() => platform.openFileAt(folder, utf8("zeros")), { name: "Fault", code: "conflict" });
+        assert.throws(() => platform.readSmallFileAt(folder, utf8("zeros"), target, new EntryStats(1), 0), { name: "Fault", code: "conflict" });
+      }));
+
     it("entries deeper than one path can name are saved, restored and removed, or fault", () =>
       inFolder(create, (fixture) => {
         const { platform, folder } = fixture;

@@ -1,0 +1,111 @@
+/**
+ * The operator's door to a running node: HTTP over a UNIX socket in the data folder, which only the node's own user
+ * can enter. Commands use it, since one process owns the store.
+ */
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, request as httpRequest } from "node:http";
+import { text } from "node:stream/consumers";
+import { type Clock, FAULTS, Fault, isFault, isFaultCode, type Random } from "@holdfast/base";
+import { asAccountId, encodeInvite, LABEL_BYTES_MAX, SHORT_ID_BYTES } from "@holdfast/protocol";
+import { z } from "zod";
+import type { NodeIdentity } from "./node-identity.ts";
+import type { Store } from "./store/store.ts";
+
+export const inviteOrder = z.strictObject({
+  account: z.string().min(1).max(LABEL_BYTES_MAX).regex(/^[\p{L}\p{N} ._@-]+$/u, "want letters, digits, spaces or any of . _ @ -"),
+  edition: z.enum(["dl", "se", "ese"]),
+  roles: z.array(z.enum(["agent", "maintainer", "auditor", "admin"])).min(1).max(4),
+  expiresMs: z.int().min(60_000).max(31 * 86_400_000),
+  quotaBytes: z.int().min(0).nullable(),
+});
+export type InviteOrder = z.infer<typeof inviteOrder>;
+
+export interface InviteAnswer {
+  readonly code: string;
+  readonly account: string;
+  readonly expiresAtMs: number;
+}
+
+export interface ControlOptions {
+  readonly path: string;
+  readonly store: Store;
+  readonly identity: NodeIdentity;
+  readonly nodeKey: Uint8Array;
+  readonly agentPort: number;
+  readonly frontPort: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const SECRET_BYTES = 16;
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** Opens the socket. The folder is owned by this process, so one that is there already is a left-over. */
+export async function startControl(options: ControlOptions): Promise<AsyncDisposable> {
+  rmSync(options.path, { force: true });
+  const server = createServer(async (request, response) => {
+    try {
+      const answer = await run(options, request);
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    } catch (error) {
+      const fault = isFault(error) ? error : new Fault("internal", "storage node: internal error");
+      response.writeHead(FAULTS[fault.code].status).end(JSON.stringify({ code: fault.code, message: fault.message }));
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => reject(new Fault("transport", `control socket: cannot listen on ${options.path}`, { cause })));
+    server.listen(options.path, resolve);
+  });
+  chmodSync(options.path, 0o600);
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      rmSync(options.path, { force: true });
+    },
+  };
+}
+
+/** Asks the node that serves `path`. None there: `missing`. */
+export function askForInvite(path: string, order: { readonly [Field in keyof InviteOrder]: unknown }): Promise<InviteAnswer> {
+  const body = JSON.stringify(order);
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({ socketPath: path, path: "/invites", method: "POST", headers: { "content-length": Buffer.byteLength(body) } }, (response) => {
+      text(response).then((answer) => {
+        const parsed = JSON.parse(answer) as InviteAnswer & { code: string; message: string };
+        if (response.statusCode === 200) resolve(parsed);
+        else reject(new Fault(isFaultCode(parsed.code) ? parsed.code : "internal", parsed.message));
+      }, reject);
+    });
+    outgoing.on("error", (cause) => reject(new Fault("missing", "storage node: does not run here; start holdfast-node serve first", { cause })));
+    outgoing.end(body);
+  });
+}
+
+async function run(options: ControlOptions, request: IncomingMessage): Promise<InviteAnswer> {
+  if (request.method !== "POST" || request.url !== "/invites") throw new Fault("missing", "control: no such command");
+  if (Number(request.headers["content-length"] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Fault("limit", "control: body too long");
+  const parsed = inviteOrder.safeParse(JSON.parse(await text(request)));
+  if (!parsed.success) throw new Fault("input", `invite: ${parsed.error.issues[0]?.path.join(".")}: ${parsed.error.issues[0]?.message}`);
+  return invite(options, parsed.data);
+}
+
+async function invite(options: ControlOptions, order: InviteOrder): Promise<InviteAnswer> {
+  const { store, identity, clock, random } = options;
+  const secret = random.bytes(SECRET_BYTES);
+  const nowMs = Math.floor(clock.nowMs());
+  const expiresAtMs = nowMs + order.expiresMs;
+  const { account, edition, quotaBytes, roles } = order;
+  await store.writer.call("addInvite", [{ secret, accountName: account, edition, quotaBytes, roles, accountId: asAccountId(random.bytes(SHORT_ID_BYTES)), nowMs, expiresAtMs }]);
+  await store.writer.call("audit", [{ atMs: nowMs, actor: "operator", action: "invite", subject: account, origin: "control socket", result: "done" }]);
+  const { rootSpkiSha256, hostNames } = identity;
+  const code = encodeInvite({
+    host: hostNames[0] as string,
+    agentPort: options.agentPort,
+    frontPort: options.frontPort,
+    secret,
+    rootSpkiSha256,
+    nodeKey: new Uint8Array(options.nodeKey),
+  });
+  return { code, account, expiresAtMs };
+}
