@@ -4,7 +4,7 @@ Written from docs/format.md alone, so that it checks the page as much as the oth
 """
 import hashlib
 
-CODES = {"internal": 1, "input": 2, "format": 3, "integrity": 4, "limit": 5, "version": 6, "missing": 7, "disk": 8}
+CODES = {"internal": 1, "input": 2, "format": 3, "integrity": 4, "limit": 5, "version": 6, "missing": 7, "disk": 8, "denied": 10, "conflict": 11}
 
 
 class Fault(Exception):
@@ -32,6 +32,7 @@ SPLIT_ITEMS_MAX = 4096
 SPLIT_MASK = (1 << 10) - 1
 TREE_NODE_BYTES_MAX = 524288
 TREE_LEVELS_MAX = 8
+NAME_BYTES_MAX = 255
 PATH_DEPTH_MAX = 4096
 LINK_TARGET_BYTES_MAX = 4096
 XATTRS_BYTES_MAX = 262144
@@ -182,6 +183,24 @@ def text(maximum=LABEL_BYTES_MAX):
     return check
 
 
+def level(value, what):
+    """Level of a tree node or a list: the limit counts levels, so the topmost is one less."""
+    if uint()(value, what) >= TREE_LEVELS_MAX:
+        raise Fault("limit", f"{what}: over {TREE_LEVELS_MAX} levels")
+    return value
+
+
+def given(check):
+    """For what may be absent: a default that is written out is refused."""
+
+    def refuse_default(value, what):
+        if value in (0, False, [], ""):
+            raise Fault("format", f"{what}: a default is written out")
+        return check(value, what)
+
+    return refuse_default
+
+
 def boolean(value, what):
     if not isinstance(value, bool):
         raise Fault("format", f"{what}: not a boolean")
@@ -267,7 +286,9 @@ class Frame:
         if not isinstance(value, list) or not value or value[0] != 1 or isinstance(value[0], bool):
             version = isinstance(value, list) and value and type(value[0]) is int
             raise Fault("version" if version else "format", "frame: not of format version 1")
-        _, self.kind, self.suite, self.epoch, self.body = row(uint(), uint(9, 1), uint(3), uint(2**32 - 1), byte_string())(value, "frame")
+        _, self.kind, self.suite, self.epoch, self.body = row(uint(), uint(), uint(3), uint(2**32 - 1), byte_string())(value, "frame")
+        if not CONFIG <= self.kind <= RECEIPT:
+            raise Fault("version", f"frame: kind {self.kind} is not of this version")
         if self.kind == CONTENT_PACK and self.suite == 2:
             raise Fault("version", "frame: suite 2 is reserved")
         if self.suite != (0 if self.kind in SUITE_0_KINDS else 1):

@@ -5,7 +5,8 @@
     holdfast_read.py --records DIR --recovery-code-file F --restore SNAPSHOT-ID[:PATH] --target DIR
 
 SNAPSHOT-ID: the record id or the journal entry's id of a snapshot in hex, or a beginning of it, or `latest`.
-Exit codes: 0 done, 1 internal, 2 input, 3 format, 4 integrity, 5 limit, 6 version, 7 missing, 8 disk, 9 restored with remarks.
+Exit codes: 0 done, 1 internal, 2 input, 3 format, 4 integrity, 5 limit, 6 version, 7 missing, 8 disk, 9 done with remarks,
+10 denied, 11 conflict.
 Needs Debian's python3-cryptography, python3-argon2 and python3-zstandard.
 """
 import argparse

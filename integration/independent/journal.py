@@ -6,7 +6,6 @@ from sealing import EPOCHS, PERSON_TYPES, check_signature, short_id
 AGENT, MAINTAINER, AUDITOR, ADMIN = range(1, 5)
 GENESIS, DEVICE_ADDED, DEVICE_REVOKED, SLOT_ADDED, SLOT_REMOVED, NEW_CONFIG, POLICY, EPOCH_ADDED = range(1, 9)
 NEW_SNAPSHOT, OFFLOAD, FORGET, HOLD, RELEASE = range(9, 14)
-RESERVED_KINDS = range(14, 19)
 ROLE_OF_KIND = {NEW_SNAPSHOT: AGENT, OFFLOAD: AGENT, FORGET: MAINTAINER, HOLD: MAINTAINER, RELEASE: MAINTAINER}
 
 SIGNATURE = byte_string(64)
@@ -19,7 +18,7 @@ _payload = shape(
     seq=(4, uint()),
     previous=(5, nullable(ID)),
     time=(6, uint()),
-    kind=(7, uint(18, 1)),
+    kind=(7, uint(minimum=1)),
     body=(8, lambda value, what: value),
 )
 _rule = shape("rule", **{name: (key, uint(minimum=1), None) for key, name in enumerate(("last", "hourly", "daily", "weekly", "monthly", "yearly"), 1)})
@@ -47,7 +46,7 @@ def parse_entry(frame):
     """A journal-entry frame to a dict: the payload's fields, `entry_id`, `body` checked by kind, signatures."""
     entry = _entry_map(form.decode(frame.body))
     entry.update(_payload(form.decode(entry["payload"])))
-    if entry["kind"] in RESERVED_KINDS:
+    if entry["kind"] not in BODIES:  # Reserved, or of a later version.
         raise Fault("version", f"journal entry: kind {entry['kind']} is reserved")
     entry["body"] = BODIES[entry["kind"]](entry["body"])
     entry["entry_id"] = frame.record_id
@@ -71,11 +70,11 @@ class Journal:
     def _take(self, entry):
         seq, what = len(self.entries), f"journal entry {entry['seq']}"
         if entry["seq"] != seq:
-            raise Fault("integrity", f"{what}: expected seq {seq}: the chain has a gap or a fork")
+            raise Fault("conflict", f"{what}: expected seq {seq}: the chain has a gap or a fork")
         if entry["previous"] != (self.entries[-1]["entry_id"] if seq else None):
-            raise Fault("integrity", f"{what}: does not follow the entry before it")
+            raise Fault("conflict", f"{what}: does not follow the entry before it")
         if (entry["kind"] == GENESIS) != (seq == 0):
-            raise Fault("integrity", f"{what}: genesis stands at seq 0 and only there")
+            raise Fault("format", f"{what}: genesis stands at seq 0 and only there")
         if seq == 0:
             self._begin(entry)
         if (entry["vault_id"], entry["account_id"]) != (self.vault_id, self.account_id):
@@ -94,29 +93,30 @@ class Journal:
     def _check_signatures(self, entry, what):
         kind, device = entry["kind"], self.devices.get(entry["device_id"])
         if device is None or device["revoked"]:
-            raise Fault("integrity", f"{what}: by a device that is unknown or revoked")
+            raise Fault("denied", f"{what}: by a device that is unknown or revoked")
         check_signature(device["key"], "journal", entry["payload"], entry["device_signature"], what)
         if kind <= EPOCH_ADDED:
             if entry["owner_signature"] is None:
-                raise Fault("integrity", f"{what}: lacks the signature of the owner")
+                raise Fault("denied", f"{what}: lacks the signature of the owner")
             check_signature(self.owner, "owner", entry["payload"], entry["owner_signature"], what)
             return
         if entry["owner_signature"] is not None:
-            raise Fault("format", f"{what}: an owner signature on kind {kind}")
+            raise Fault("denied", f"{what}: an owner signature on kind {kind}")
         role = ROLE_OF_KIND[kind]
         if kind == RELEASE and self._is_own_offload(entry):
             role = AGENT if AGENT in device["roles"] else MAINTAINER
         if role not in device["roles"]:
-            raise Fault("integrity", f"{what}: the device has not the role for kind {kind}")
+            raise Fault("denied", f"{what}: the device has not the role for kind {kind}")
 
     def _is_own_offload(self, entry):
         target = self.snapshots.get(entry["body"]["entry_id"])
-        return target is not None and target["kind"] == OFFLOAD and target["device_id"] == entry["device_id"]
+        is_own = target is not None and target["kind"] == OFFLOAD and target["device_id"] == entry["device_id"]
+        return is_own and target["entry_id"] not in self.held  # What a maintainer holds, a maintainer releases.
 
     def _apply(self, entry, what):
         kind, body = entry["kind"], entry["body"]
         if len(self.entries) == 1 and (kind != DEVICE_ADDED or body["device"] != self.entries[0]["body"]["device"]):
-            raise Fault("integrity", f"{what}: is not the device-added of the genesis device")
+            raise Fault("denied", f"{what}: is not the device-added of the genesis device")
         if kind == DEVICE_ADDED:
             self.devices[short_id(body["device"])] = {"key": body["device"], "roles": body["roles"], "revoked": False, "bad_since": None}
         elif kind == DEVICE_REVOKED:
@@ -132,20 +132,28 @@ class Journal:
             self.config = body["config"]
         elif kind == EPOCH_ADDED:
             if body["epoch"] != len(self.containers):
-                raise Fault("integrity", f"{what}: epoch {body['epoch']}, want {len(self.containers)}")
+                raise Fault("format", f"{what}: epoch {body['epoch']}, want {len(self.containers)}")
             self.containers[body["epoch"]] = body["container"]
             self.slots.setdefault(body["record_id"], {"type": EPOCHS, "slot_id": None, "label": None})
         elif kind in (NEW_SNAPSHOT, OFFLOAD):
             self._add_snapshot(entry, what)
         elif kind == FORGET:
             self._known(body["entry_ids"], what)
+            if any(entry_id in self.held for entry_id in body["entry_ids"]):
+                raise Fault("denied", f"{what}: forgets a snapshot that is held")
             self.forgotten.update(body["entry_ids"])
         elif kind == HOLD:
             self._known([body["entry_id"]], what)
-            self.held[body["entry_id"]] = body["reason"]
+            self.held[body["entry_id"]] = self.held.get(body["entry_id"], 0) + 1
         elif kind == RELEASE:
             self._known([body["entry_id"]], what)
-            self.held.pop(body["entry_id"], None)
+            self._release(body["entry_id"])
+
+    def _release(self, entry_id):
+        """Takes one hold away; the release of an offload by its agent has none to take."""
+        self.held[entry_id] = self.held.get(entry_id, 0) - 1
+        if self.held[entry_id] <= 0:
+            del self.held[entry_id]
 
     def _add_slot(self, body, what):
         if body["type"] == 4:
@@ -159,14 +167,19 @@ class Journal:
         if removed is None:
             raise Fault("integrity", f"{what}: removes an unknown slot")
         if removed["type"] in PERSON_TYPES and not any(slot["type"] in PERSON_TYPES for slot in self.slots.values()):
-            raise Fault("integrity", f"{what}: removes the last slot of a person")
+            raise Fault("denied", f"{what}: removes the last slot of a person")
 
     def _add_snapshot(self, entry, what):
         base, supersedes = entry["body"]["needs"][0], entry["body"]["supersedes"]
-        if base is not None and (base not in self.snapshots or self.snapshots[base]["body"]["line"] != entry["body"]["line"]):
-            raise Fault("integrity", f"{what}: its base is no snapshot of the same line")
-        if supersedes is not None and (supersedes not in self.snapshots or self.snapshots[supersedes]["body"]["complete"]):
-            raise Fault("integrity", f"{what}: supersedes what is no partial snapshot")
+        if base is not None:
+            if base not in self.snapshots or base in self.forgotten:
+                raise Fault("conflict", f"{what}: its base is no retained snapshot")
+            if self.snapshots[base]["body"]["line"] != entry["body"]["line"]:
+                raise Fault("format", f"{what}: its base is of another line")
+        if supersedes is not None:
+            partial = self.snapshots.get(supersedes)
+            if partial is None or partial["body"]["complete"] or partial["device_id"] != entry["device_id"]:
+                raise Fault("denied", f"{what}: supersedes what is no partial snapshot of its device")
         self.snapshots[entry["entry_id"]] = entry
 
     def _known(self, entry_ids, what):

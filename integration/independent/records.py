@@ -52,13 +52,13 @@ def padded_bytes(length):
     return max(form.PACK_PLAIN_BYTES_MIN, (length + mask) & ~mask)
 
 
-def parse_pack(kind, plain, strict=False):
+def parse_pack(kind, plain):
     """[(object id, Place without its pack), …] in stored order."""
     directory_bytes = int.from_bytes(plain[:4], "big")
+    if directory_bytes > 48 * form.PACK_OBJECTS_MAX:
+        raise Fault("limit", "pack: too many objects")
     if len(plain) < 4 or directory_bytes == 0 or directory_bytes % 48 or 4 + directory_bytes > len(plain):
         raise Fault("format", "pack: length of the directory is wrong")
-    if directory_bytes // 48 > form.PACK_OBJECTS_MAX:
-        raise Fault("limit", "pack: too many objects")
     places, expected = [], 4 + directory_bytes
     for object_id, object_kind, codec, zero, offset, stored, length in DIRECTORY_ENTRY.iter_unpack(plain[4:expected]):
         _check_place(CLASS_OF_PACK[kind], object_kind, codec, zero, stored, length, "pack")
@@ -68,7 +68,7 @@ def parse_pack(kind, plain, strict=False):
         places.append((object_id, Place(None, object_kind, codec, offset, stored, length)))
     if expected > len(plain) or plain[expected:].strip(b"\x00"):
         raise Fault("format", "pack: objects beyond its end, or padding that is not zero")
-    if strict and len(plain) != padded_bytes(expected):
+    if len(plain) != padded_bytes(expected):
         raise Fault("format", f"pack: padded to {len(plain)}, want {padded_bytes(expected)}")
     return places
 
@@ -118,8 +118,6 @@ def parse_index(frame, plain, vault_id, devices):
         raise Fault("format", "index: length does not agree with its counts")
     if device_id not in devices:
         raise Fault("integrity", "index: signed by a device that the journal does not know")
-    digest = hashlib.sha256(plain[:32] + plain[96:]).digest()
-    check_signature(devices[device_id]["key"], "index", vault_id + digest, signature, "index")
     packs = list(INDEX_PACK.iter_unpack(plain[INDEX_HEADER.size : fences_at]))
     kinds = CLASS_OF_PACK[form.CONTENT_PACK if group == 1 else form.STRUCTURE_PACK]
     entries, before = [], b""
@@ -127,10 +125,15 @@ def parse_index(frame, plain, vault_id, devices):
         _check_place(kinds, kind, codec, filler, stored, length, "index")
         if object_id <= before or ordinal >= pack_count:
             raise Fault("format", "index: entries out of order, or of a pack that it does not name")
+        if offset < 4 + DIRECTORY_ENTRY.size or offset + stored > packs[ordinal][2]:
+            raise Fault("format", "index: object in the directory of its pack, or beyond its end")
         if number % fence == 0 and plain[fences_at + number // fence * 8 :][:8] != object_id[:8]:
             raise Fault("format", "index: fence is not that of its entry")
         before = object_id
         entries.append((object_id, Place(packs[ordinal][0], kind, codec, offset, stored, length)))
+    # Form before signature, so that each fault has one name; nothing is used before both.
+    digest = hashlib.sha256(plain[:32] + plain[96:]).digest()
+    check_signature(devices[device_id]["key"], "index", vault_id + digest, signature, "index")
     return packs, entries
 
 
@@ -210,7 +213,7 @@ class Vault:
             if frame.kind not in CLASS_OF_PACK:
                 raise Fault("integrity", f"record {pack_id.hex()}: is no pack")
             plain = self.keys.open(frame)
-            places = parse_pack(frame.kind, plain, self.strict)
+            places = parse_pack(frame.kind, plain)
             self._packs[pack_id] = (plain, {object_id: place._replace(pack=pack_id) for object_id, place in places})
             while len(self._packs) > CACHED_PACKS:
                 self._packs.popitem(last=False)

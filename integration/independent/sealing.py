@@ -150,9 +150,10 @@ def open_slot(slot, key):
     seed, numbers = secrets["owner_seed"], [number for number, _ in secrets["epochs"]]
     if len(set(numbers)) != len(numbers):
         raise Fault("format", "slot secrets: an epoch occurs twice")
-    if (seed is not None) != (slot["type"] in PERSON_TYPES):
-        raise Fault("integrity", "slot: owner seed where none belongs, or none where one does")
-    if seed is not None and short_id(owner_public_key(seed)) != slot["vault_id"]:
+    is_person = slot["type"] in PERSON_TYPES
+    if seed is not None and not is_person:
+        raise Fault("format", "slot: owner seed where none belongs")
+    if is_person and (seed is None or short_id(owner_public_key(seed)) != slot["vault_id"]):
         raise Fault("integrity", "slot: owner key is not of this vault")
     return seed, dict(secrets["epochs"])
 

@@ -3,7 +3,7 @@ import hashlib
 import hmac
 
 import form
-from form import ID, Fault, boolean, byte_string, moment, row, rows, shape, text, uint
+from form import ID, Fault, boolean, byte_string, given, moment, row, rows, shape, text, uint
 from records import CHUNK, LIST, TREE
 from sealing import derive
 
@@ -16,7 +16,7 @@ check_config = shape(
     content_suite=(2, uint()),
     pack_target=(3, uint()),
 )
-parse_snapshot = shape(
+_snapshot = shape(
     "snapshot",
     paths=(1, rows(byte_string())),
     host=(2, text()),
@@ -25,14 +25,21 @@ parse_snapshot = shape(
     root=(5, ID),
     line=(6, ID),
     totals=(7, row(uint(), uint(), uint(), uint())),
-    tags=(8, rows(text(), ascending=True), None),
+    tags=(8, given(rows(text(), ascending=True)), None),
     made_by=(9, row(text(), text())),
-    failures=(10, rows(row(byte_string(), text(form.FRAME_BYTES_MAX)), form.FAILURES_LISTED_MAX), None),
-    failure_count=(11, uint(), None),
-    losses=(12, rows(text(form.FRAME_BYTES_MAX)), None),
-    partial=(13, boolean, None),
-    set_name=(14, text(), None),
+    failures=(10, given(rows(row(byte_string(), text(form.FRAME_BYTES_MAX)), form.FAILURES_LISTED_MAX)), None),
+    failure_count=(11, given(uint()), None),
+    losses=(12, given(rows(text(form.FRAME_BYTES_MAX))), None),
+    partial=(13, given(boolean), None),
+    set_name=(14, given(text()), None),
 )
+
+
+def parse_snapshot(value):
+    snapshot = _snapshot(value)
+    if snapshot["failure_count"] is not None and snapshot["failure_count"] <= len(snapshot["failures"] or ()):
+        raise Fault("format", "snapshot: failure count where the list is whole")
+    return snapshot
 
 
 def _content_items(value, what):
@@ -57,8 +64,8 @@ def _xattrs(value, what):
 
 
 def _name(value, what):
-    byte_string()(value, what)
-    if not 1 <= len(value) <= 255 or b"/" in value or b"\x00" in value or value in (b".", b".."):
+    byte_string(maximum=form.NAME_BYTES_MAX)(value, what)
+    if not value or b"/" in value or b"\x00" in value or value in (b".", b".."):
         raise Fault("format", f"{what}: not a name")
     return value
 
@@ -73,21 +80,21 @@ _entry = shape(
     user=(6, text(form.FRAME_BYTES_MAX), None),
     group=(7, text(form.FRAME_BYTES_MAX), None),
     mtime=(8, moment),
-    size=(9, uint(), None),
+    size=(9, given(uint()), None),
     target=(10, byte_string(maximum=form.LINK_TARGET_BYTES_MAX), None),
-    device=(11, row(uint(2**32 - 1), uint(2**32 - 1)), None),
-    xattrs=(12, _xattrs, None),
+    device=(11, row(uint(), uint()), None),
+    xattrs=(12, given(_xattrs), None),
     inode=(13, row(uint(), uint()), None),
-    content=(14, _inline_items, None),
+    content=(14, given(_inline_items), None),
     content_list=(15, ID, None),
     subtree=(16, ID, None),
-    flags=(17, uint(7), None),
+    flags=(17, given(uint(7)), None),
     stub=(18, lambda value, what: value, None),
 )
 ONLY_FOR = {"size": (FILE,), "target": (SYMLINK,), "device": (CHARACTER_DEVICE, BLOCK_DEVICE), "content": (FILE,), "content_list": (FILE,), "subtree": (FOLDER,)}
 
 
-def check_entry(value, strict):
+def check_entry(value):
     entry = _entry(value)
     if entry["stub"] is not None:
         raise Fault("version", "entry: stubs are reserved")
@@ -101,14 +108,23 @@ def check_entry(value, strict):
         raise Fault("format", "entry: inode on a folder")
     if entry["content"] is not None and entry["content_list"] is not None:
         raise Fault("format", "entry: content stands twice")
-    if strict and (entry["size"] == 0 or entry["flags"] == 0 or entry["content"] == [] or entry["xattrs"] == []):
-        raise Fault("format", "entry: a default is written out")
+    _check_inline_length(entry)
     return entry
 
 
-_tree_node = shape("tree node", level=(1, uint(form.TREE_LEVELS_MAX - 1)), items=(2, rows(lambda value, what: value, form.SPLIT_ITEMS_MAX)))
+def _check_inline_length(entry):
+    """Without a list the content stands here, and must be there unless the file could not be read."""
+    if entry["kind"] != FILE or entry["content_list"] is not None:
+        return
+    if entry["content"] is None and (entry["flags"] or 0) & UNREADABLE:
+        return
+    if sum(item[-1] for item in entry["content"] or ()) != (entry["size"] or 0):
+        raise Fault("format", "entry: content is not as long as the size says")
+
+
+_tree_node = shape("tree node", level=(1, form.level), items=(2, rows(lambda value, what: value, form.SPLIT_ITEMS_MAX)))
 _fork_item = row(_name, ID)
-_list_node = shape("list", level=(1, uint(form.TREE_LEVELS_MAX - 1)), items=(2, rows(lambda value, what: value, form.SPLIT_ITEMS_MAX)))
+_list_node = shape("list", level=(1, form.level), items=(2, rows(lambda value, what: value, form.SPLIT_ITEMS_MAX)))
 _list_item = row(ID, uint(minimum=1), uint(minimum=1))
 
 
@@ -154,7 +170,7 @@ class Reader:
         if level is not None and node["level"] != level:
             raise Fault("format", "tree: levels do not descend by one")
         if node["level"] == 0:
-            items = [check_entry(item, self.strict) for item in node["items"]]
+            items = [check_entry(item) for item in node["items"]]
             self._check_split(node, [entry["name"] for entry in items], last)
             if not items and level is not None:
                 raise Fault("format", "tree: an empty node below another")
@@ -294,6 +310,12 @@ def open_snapshot(vault, entry):
     return snapshot, frame.epoch
 
 
+def needs_digests(needs, base):
+    """(count, additions digest, drops digest) of a set of record ids against that of the base."""
+    additions, drops = (hashlib.sha256(b"".join(sorted(ids))).digest() for ids in (needs - base, base - needs))
+    return len(needs), additions, drops
+
+
 def check_needs(entry, snapshot_id, vault, used, sets):
     """Compares an entry's needs with what a full walk used (`used`: object ids). Gives a remark or None.
 
@@ -306,7 +328,6 @@ def check_needs(entry, snapshot_id, vault, used, sets):
     if base is not None and base not in sets:
         return "needs: base was not walked"
     before = sets[base] if base is not None else set()
-    digest = lambda ids: hashlib.sha256(b"".join(sorted(ids))).digest()
-    if (count, additions, drops) != (len(needs), digest(needs - before), digest(before - needs)):
+    if (count, additions, drops) != needs_digests(needs, before):
         return f"needs: entry says {count} records, the walk found {len(needs)}, or their digests differ"
     return None

@@ -116,6 +116,9 @@ class Author:
         items = []
         for extent in extents:
             items += [[extent]] if isinstance(extent, int) else [[self.add(objects, CHUNK, part), len(part)] for part in self.cuts(extent)]
+        return self.content_of_items(objects, items)
+
+    def content_of_items(self, objects, items):
         size = sum(item[-1] for item in items)
         if not size:
             return {}

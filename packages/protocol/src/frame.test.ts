@@ -18,8 +18,26 @@ describe("frames", () => {
   });
 
   it("have heads of every length at the edges of epoch and body", () => {
-    for (const [epoch, epochBytes] of [[0, 1], [23, 1], [24, 2], [255, 2], [256, 3], [65_535, 3], [65_536, 5], [0xffffffff, 5]] as const) {
-      for (const [bodyBytes, lengthBytes] of [[0, 1], [23, 1], [24, 2], [255, 2], [256, 3], [65_535, 3], [65_536, 5], [1_048_576, 5]] as const) {
+    for (const [epoch, epochBytes] of [
+      [0, 1],
+      [23, 1],
+      [24, 2],
+      [255, 2],
+      [256, 3],
+      [65_535, 3],
+      [65_536, 5],
+      [0xffffffff, 5],
+    ] as const) {
+      for (const [bodyBytes, lengthBytes] of [
+        [0, 1],
+        [23, 1],
+        [24, 2],
+        [255, 2],
+        [256, 3],
+        [65_535, 3],
+        [65_536, 5],
+        [1_048_576, 5],
+      ] as const) {
         const head = encodeFrameHead(RECORD_KINDS.snapshot, 1, epoch, bodyBytes);
         assert.equal(head.length, 4 + epochBytes + lengthBytes);
         assert.deepEqual(parseFrameHead(head), { kind: 7, suite: 1, epoch, bodyOffset: head.length, bodyBytes });
@@ -30,7 +48,12 @@ describe("frames", () => {
 
   it("parse from a stream byte by byte, at any offset", () => {
     const random = createSeededRandom(2);
-    const frames = [encodeFrame(1, 1, 0, random.bytes(3)), encodeFrame(2, 0, 0, random.bytes(300)), encodeFrame(9, 0, 0, new Uint8Array(0)), encodeFrame(5, 1, 9_999_999, random.bytes(70_000))];
+    const frames = [
+      encodeFrame(1, 1, 0, random.bytes(3)),
+      encodeFrame(2, 0, 0, random.bytes(300)),
+      encodeFrame(9, 0, 0, new Uint8Array(0)),
+      encodeFrame(5, 1, 9_999_999, random.bytes(70_000)),
+    ];
     const stream = concatBytes(...frames);
     let offset = 0;
     for (const frame of frames) {
@@ -63,8 +86,18 @@ describe("frames", () => {
   });
 
   it("of an unknown version or kind are a version fault, of a suite the kind does not have a format fault", () => {
-    for (const text of ["85 02 03 01 00 40", "85 00 03 01 00 40", "85 01 00 01 00 40", "85 01 0a 01 00 40", "85 01 18 01 00 40"]) assert.throws(() => parseFrame(hex(text)), faultOf("version"), text);
-    for (const text of ["85 01 03 00 00 40", "85 01 03 03 00 40", "85 01 01 02 00 40", "85 01 02 01 00 40", "85 01 08 01 00 40", "85 01 09 02 00 40", "85 01 07 09 00 40"]) assert.throws(() => parseFrame(hex(text)), faultOf("format"), text);
+    for (const text of ["85 02 03 01 00 40", "85 00 03 01 00 40", "85 01 00 01 00 40", "85 01 0a 01 00 40", "85 01 18 01 00 40"])
+      assert.throws(() => parseFrame(hex(text)), faultOf("version"), text);
+    for (const text of [
+      "85 01 03 00 00 40",
+      "85 01 03 03 00 40",
+      "85 01 01 02 00 40",
+      "85 01 02 01 00 40",
+      "85 01 08 01 00 40",
+      "85 01 09 02 00 40",
+      "85 01 07 09 00 40",
+    ])
+      assert.throws(() => parseFrame(hex(text)), faultOf("format"), text);
     assert.equal(parseFrame(hex("85 01 03 02 00 40")).suite, 2);
   });
 
@@ -73,7 +106,22 @@ describe("frames", () => {
   });
 
   it("are refused when the form of a head is wrong", () => {
-    for (const text of ["", "84 01 03 01 00", "86 01 03 01 00 40 00", "9f 01 03 01 00 40 ff", "40", "85 01 03 01 20 40", "85 01 03 01 00 60", "85 01 03 01 00 5f ff", "85 01 03 01 00 80", "85 01 03 01 1800 40", "85 01 03 01 00 5800", "85 01 03 01 00 590001 00", "85 01 03 01 f6 40", "85 01 03 01 00 f6"]) {
+    for (const text of [
+      "",
+      "84 01 03 01 00",
+      "86 01 03 01 00 40 00",
+      "9f 01 03 01 00 40 ff",
+      "40",
+      "85 01 03 01 20 40",
+      "85 01 03 01 00 60",
+      "85 01 03 01 00 5f ff",
+      "85 01 03 01 00 80",
+      "85 01 03 01 1800 40",
+      "85 01 03 01 00 5800",
+      "85 01 03 01 00 590001 00",
+      "85 01 03 01 f6 40",
+      "85 01 03 01 00 f6",
+    ]) {
       assert.throws(() => parseFrame(hex(text)), faultOf("format"), text);
     }
     assert.throws(() => parseFrame(hex("85 01 03 01 1b 0000000100000000 40")), faultOf("limit"));

@@ -210,7 +210,13 @@ function parseBody(kind: number, value: unknown): EntryBody {
     case 4: {
       const fields = takeFields(value, "slot-added", [1, 2, 3, 4]);
       const slotType = takeUint(fields.get(2), "slot type", 255);
-      return { kind, slot: record(fields, 1), slotType, slotId: takeBytes(fields.get(3), "slot id", 16), label: takeText(fields.get(4), "label", LABEL_BYTES_MAX) };
+      return {
+        kind,
+        slot: record(fields, 1),
+        slotType,
+        slotId: takeBytes(fields.get(3), "slot id", 16),
+        label: takeText(fields.get(4), "label", LABEL_BYTES_MAX),
+      };
     }
     case 5:
       return { kind, slot: record(takeFields(value, "slot-removed", [1]), 1) };
@@ -226,8 +232,11 @@ function parseBody(kind: number, value: unknown): EntryBody {
     case 10:
       return { kind, ...parseSnapshotBody(value) };
     case 11: {
-      const entries = takeArray(takeFields(value, "forget", [1]).get(1), "forget entries", undefined, FORGET_ENTRIES_MAX).map((entry) => asRecordId(takeBytes(entry, "forget entry")));
-      if (entries.some((entry, index) => index > 0 && compareBytes(entries[index - 1] as RecordId, entry) >= 0)) throw new Fault("format", "forget: entries not ascending");
+      const entries = takeArray(takeFields(value, "forget", [1]).get(1), "forget entries", undefined, FORGET_ENTRIES_MAX).map((entry) =>
+        asRecordId(takeBytes(entry, "forget entry")),
+      );
+      if (entries.some((entry, index) => index > 0 && compareBytes(entries[index - 1] as RecordId, entry) >= 0))
+        throw new Fault("format", "forget: entries not ascending");
       return { kind, entries };
     }
     default: {

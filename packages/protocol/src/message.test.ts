@@ -1,9 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Fault, type FaultCode, FAULTS, isFault, utf8 } from "@holdfast/base";
+import { FAULTS, Fault, type FaultCode, isFault, utf8 } from "@holdfast/base";
 import { encodeMessage } from "./codec.ts";
 import { HAVE_IDS_MAX, JOURNAL_ENTRY_BYTES_MAX, LABEL_BYTES_MAX, NEEDS_IDS_MAX, PAGE_ITEMS_MAX } from "./limits.ts";
-import { accountAnswer, changesAnswer, commitAnswer, commitRequest, createVaultRequest, encodeFault, enrollAnswer, enrollRequest, faultAnswer, haveAnswer, haveRequest, journalAnswer, leaseAnswer, leaseRequest, parseFault, parseMessage, recordsAnswer } from "./message.ts";
+import {
+  accountAnswer,
+  changesAnswer,
+  commitAnswer,
+  commitRequest,
+  createVaultRequest,
+  encodeFault,
+  enrollAnswer,
+  enrollRequest,
+  faultAnswer,
+  haveAnswer,
+  haveRequest,
+  journalAnswer,
+  leaseAnswer,
+  leaseRequest,
+  parseFault,
+  parseMessage,
+  recordsAnswer,
+} from "./message.ts";
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(length & 255);
 const change = { op: "added", kind: 5, id: bytes(32), bytes: 10, tier: "hot" };
@@ -13,8 +31,24 @@ const enrolled = { certificate: "pem", root: "pem", account: bytes(16), accountN
 
 /** One good message for each schema, and its fields changed so that each is refused. */
 const MESSAGES = [
-  { name: "enroll request", schema: enrollRequest, good: { secret: bytes(16), csr: "pem", deviceKey: bytes(32), label: "l" }, bad: [{ secret: bytes(15) }, { csr: "x".repeat(8_193) }, { deviceKey: "text" }, { label: "x".repeat(LABEL_BYTES_MAX + 1) }, { label: "ü".repeat(LABEL_BYTES_MAX / 2 + 1) }] },
-  { name: "enroll answer", schema: enrollAnswer, good: enrolled, bad: [{ certificate: "x".repeat(32_769) }, { root: "x".repeat(16_385) }, { edition: "gold" }, { vault: bytes(15) }] },
+  {
+    name: "enroll request",
+    schema: enrollRequest,
+    good: { secret: bytes(16), csr: "pem", deviceKey: bytes(32), label: "l" },
+    bad: [
+      { secret: bytes(15) },
+      { csr: "x".repeat(8_193) },
+      { deviceKey: "text" },
+      { label: "x".repeat(LABEL_BYTES_MAX + 1) },
+      { label: "ü".repeat(LABEL_BYTES_MAX / 2 + 1) },
+    ],
+  },
+  {
+    name: "enroll answer",
+    schema: enrollAnswer,
+    good: enrolled,
+    bad: [{ certificate: "x".repeat(32_769) }, { root: "x".repeat(16_385) }, { edition: "gold" }, { vault: bytes(15) }],
+  },
   { name: "create vault request", schema: createVaultRequest, good: { vault: bytes(16) }, bad: [{ vault: bytes(17) }, { vault: null }] },
   { name: "account answer", schema: accountAnswer, good: account, bad: [{ usedBytes: -1 }, { usedBytes: 1.5 }, { quotaBytes: "1" }, { nowMs: null }] },
   { name: "lease request", schema: leaseRequest, good: { lease: bytes(16) }, bad: [{ lease: null }, { lease: bytes(0) }] },
@@ -22,17 +56,50 @@ const MESSAGES = [
   { name: "records answer", schema: recordsAnswer, good: { stored: 1, present: 0 }, bad: [{ stored: -1 }, { present: "0" }] },
   { name: "have request", schema: haveRequest, good: { ids: bytes(64) }, bad: [{ ids: bytes(HAVE_IDS_MAX * 32 + 1) }, { ids: [bytes(32)] }] },
   { name: "have answer", schema: haveAnswer, good: { missing: bytes(0) }, bad: [{ missing: null }] },
-  { name: "changes answer", schema: changesAnswer, good: { cursor: "c", more: false, items: [change] }, bad: [{ cursor: "x".repeat(129) }, { more: 1 }, { items: Array.from({ length: PAGE_ITEMS_MAX + 1 }, () => change) }, { items: [{ ...change, op: "lost" }] }, { items: [{ ...change, id: bytes(31) }] }, { items: [{ ...change, extra: 1 }] }, { items: [{ ...change, tier: "warm" }] }] },
-  { name: "commit request", schema: commitRequest, good: { entry: bytes(9), additions: bytes(32), drops: bytes(0) }, bad: [{ entry: bytes(JOURNAL_ENTRY_BYTES_MAX + 1) }, { additions: bytes(NEEDS_IDS_MAX * 32 + 1) }, { drops: "" }] },
+  {
+    name: "changes answer",
+    schema: changesAnswer,
+    good: { cursor: "c", more: false, items: [change] },
+    bad: [
+      { cursor: "x".repeat(129) },
+      { more: 1 },
+      { items: Array.from({ length: PAGE_ITEMS_MAX + 1 }, () => change) },
+      { items: [{ ...change, op: "lost" }] },
+      { items: [{ ...change, id: bytes(31) }] },
+      { items: [{ ...change, extra: 1 }] },
+      { items: [{ ...change, tier: "warm" }] },
+    ],
+  },
+  {
+    name: "commit request",
+    schema: commitRequest,
+    good: { entry: bytes(9), additions: bytes(32), drops: bytes(0) },
+    bad: [{ entry: bytes(JOURNAL_ENTRY_BYTES_MAX + 1) }, { additions: bytes(NEEDS_IDS_MAX * 32 + 1) }, { drops: "" }],
+  },
   { name: "commit answer", schema: commitAnswer, good: { receipt: bytes(9) }, bad: [{ receipt: bytes(JOURNAL_ENTRY_BYTES_MAX + 1) }] },
-  { name: "journal answer", schema: journalAnswer, good: { more: true, items: [item, item] }, bad: [{ items: [{ ...item, receipt: undefined }] }, { items: Array.from({ length: PAGE_ITEMS_MAX + 1 }, () => item) }] },
-  { name: "fault", schema: faultAnswer, good: { code: "busy", message: "m", retry: "after-delay", detail: { a: 1, b: "b", c: true, d: ["x"] } }, bad: [{ code: 5 }, { message: "x".repeat(1_025) }, { detail: null }, { detail: { a: { b: 1 } } }, { detail: { a: [1] } }] },
+  {
+    name: "journal answer",
+    schema: journalAnswer,
+    good: { more: true, items: [item, item] },
+    bad: [{ items: [{ ...item, receipt: undefined }] }, { items: Array.from({ length: PAGE_ITEMS_MAX + 1 }, () => item) }],
+  },
+  {
+    name: "fault",
+    schema: faultAnswer,
+    good: { code: "busy", message: "m", retry: "after-delay", detail: { a: 1, b: "b", c: true, d: ["x"] } },
+    bad: [{ code: 5 }, { message: "x".repeat(1_025) }, { detail: null }, { detail: { a: { b: 1 } } }, { detail: { a: [1] } }],
+  },
 ] as const;
 
 describe("messages", () => {
   for (const { name, schema, good, bad } of MESSAGES) {
     it(`${name}: comes back as it went, and is refused with a field missing, unknown or out of bounds`, () => {
-      const refuses = (message: object, what: string): void => assert.throws(() => parseMessage(schema, encodeMessage(message), name), (error) => isFault(error, "format") && error.message.startsWith(name), what);
+      const refuses = (message: object, what: string): void =>
+        assert.throws(
+          () => parseMessage(schema, encodeMessage(message), name),
+          (error) => isFault(error, "format") && error.message.startsWith(name),
+          what,
+        );
       assert.deepEqual(parseMessage(schema, encodeMessage(good), name), good);
       refuses({ ...good, surprise: 1 }, "unknown field");
       for (const field of Object.keys(good)) if (!(schema === leaseRequest && field === "lease")) refuses({ ...good, [field]: undefined }, `without ${field}`);
@@ -49,12 +116,21 @@ describe("messages", () => {
   });
 
   it("never repeat a value that they refuse", () => {
-    assert.throws(() => parseMessage(leaseRequest, encodeMessage({ lease: "a secret text" }), "lease"), (error) => isFault(error, "format") && error.message.includes("lease") && !error.message.includes("secret text"));
+    assert.throws(
+      () => parseMessage(leaseRequest, encodeMessage({ lease: "a secret text" }), "lease"),
+      (error) => isFault(error, "format") && error.message.includes("lease") && !error.message.includes("secret text"),
+    );
   });
 
   it("refuse a body over its limit or that is no CBOR", () => {
-    assert.throws(() => parseMessage(leaseRequest, utf8("{}"), "lease"), (error) => isFault(error, "format"));
-    assert.throws(() => parseMessage(leaseRequest, new Uint8Array(16 * 1024 * 1024 + 1), "lease"), (error) => isFault(error, "limit"));
+    assert.throws(
+      () => parseMessage(leaseRequest, utf8("{}"), "lease"),
+      (error) => isFault(error, "format"),
+    );
+    assert.throws(
+      () => parseMessage(leaseRequest, new Uint8Array(16 * 1024 * 1024 + 1), "lease"),
+      (error) => isFault(error, "limit"),
+    );
   });
 });
 
@@ -75,7 +151,13 @@ describe("faults on the wire", () => {
   });
 
   it("become transport, with the status, when the body is no fault that we know", () => {
-    const bodies = [new Uint8Array(0), utf8("<html>502</html>"), encodeMessage({ code: "new-code", message: "m", retry: "never", detail: {} }), encodeMessage({ code: "toString", message: "m", retry: "never", detail: {} }), encodeMessage({ code: "busy" })];
+    const bodies = [
+      new Uint8Array(0),
+      utf8("<html>502</html>"),
+      encodeMessage({ code: "new-code", message: "m", retry: "never", detail: {} }),
+      encodeMessage({ code: "toString", message: "m", retry: "never", detail: {} }),
+      encodeMessage({ code: "busy" }),
+    ];
     for (const body of bodies) {
       const fault = parseFault(502, body);
       assert.equal(fault.code, "transport");

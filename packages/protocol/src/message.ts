@@ -78,12 +78,18 @@ export const haveAnswer = z.strictObject({ missing: bytesUpTo(HAVE_IDS_MAX * 32)
 export const changesAnswer = z.strictObject({
   cursor: z.string().max(128),
   more: z.boolean(),
-  items: z.array(z.strictObject({ op: z.enum(["added", "swept", "moved"]), kind: uint, id: bytes(32), bytes: uint, tier: z.enum(["hot", "cold"]) })).max(PAGE_ITEMS_MAX),
+  items: z
+    .array(z.strictObject({ op: z.enum(["added", "swept", "moved"]), kind: uint, id: bytes(32), bytes: uint, tier: z.enum(["hot", "cold"]) }))
+    .max(PAGE_ITEMS_MAX),
 });
 export type ChangesAnswer = z.infer<typeof changesAnswer>;
 
 /** `POST /v1/vaults/{v}/journal`: an entry's frame with the record ids that it adds and drops, joined. */
-export const commitRequest = z.strictObject({ entry: bytesUpTo(JOURNAL_ENTRY_BYTES_MAX), additions: bytesUpTo(NEEDS_IDS_MAX * 32), drops: bytesUpTo(NEEDS_IDS_MAX * 32) });
+export const commitRequest = z.strictObject({
+  entry: bytesUpTo(JOURNAL_ENTRY_BYTES_MAX),
+  additions: bytesUpTo(NEEDS_IDS_MAX * 32),
+  drops: bytesUpTo(NEEDS_IDS_MAX * 32),
+});
 export type CommitRequest = z.infer<typeof commitRequest>;
 export const commitAnswer = z.strictObject({ receipt: bytesUpTo(JOURNAL_ENTRY_BYTES_MAX) });
 

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type FaultCode, bytesToHex, isFault } from "@holdfast/base";
+import { bytesToHex, type FaultCode, isFault } from "@holdfast/base";
 import { needsOf, testId, testVerifier } from "@holdfast/testkit";
 import { asRecordId } from "./id.ts";
 import { NEEDS_IDS_MAX } from "./limits.ts";
 import { checkNeedsCount, checkNeedsDigests, digestRecordIds } from "./needs.ts";
 
 const { sha256 } = testVerifier;
-const [a, b, c] = ["a", "b", "c"].map((name) => asRecordId(testId(name))) as [ReturnType<typeof asRecordId>, ReturnType<typeof asRecordId>, ReturnType<typeof asRecordId>];
+const [a, b, c] = ["a", "b", "c"].map((name) => asRecordId(testId(name))) as [
+  ReturnType<typeof asRecordId>,
+  ReturnType<typeof asRecordId>,
+  ReturnType<typeof asRecordId>,
+];
 const faultOf = (code: FaultCode) => (error: unknown) => isFault(error, code);
 
 describe("needs", () => {

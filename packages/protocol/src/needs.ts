@@ -11,9 +11,13 @@ export function digestRecordIds(ids: readonly Uint8Array[], sha256: Verifier["sh
 
 /** Refuses additions and drops that do not have the digests that `needs` signs, and ids that come twice. */
 export function checkNeedsDigests(needs: Needs, additions: readonly RecordId[], drops: readonly RecordId[], sha256: Verifier["sha256"]): void {
-  for (const [ids, want] of [[additions, needs.additionsDigest], [drops, needs.dropsDigest]] as const) {
+  for (const [ids, want] of [
+    [additions, needs.additionsDigest],
+    [drops, needs.dropsDigest],
+  ] as const) {
     const sorted = [...ids].sort(compareBytes);
-    if (sorted.some((id, index) => index > 0 && compareBytes(id, sorted[index - 1] as RecordId) === 0)) throw new Fault("format", "needs: a record id comes twice");
+    if (sorted.some((id, index) => index > 0 && compareBytes(id, sorted[index - 1] as RecordId) === 0))
+      throw new Fault("format", "needs: a record id comes twice");
     if (compareBytes(sha256(joinBytes(sorted)), want) !== 0) throw new Fault("integrity", "needs: ids do not match their digest");
   }
 }

@@ -9,7 +9,13 @@ import { verifyReceipt } from "./journal-state.ts";
 import { encodeReceipt, encodeReceiptPayload, parseReceipt, type ReceiptPayload } from "./receipt.ts";
 
 const node = testKey(9);
-const PAYLOAD: ReceiptPayload = { vault: testKey(1).vaultId, seq: 3, entry: asRecordId(testId("entry")), receivedMs: 1_760_000_000_123, previous: asRecordId(testId("previous")) };
+const PAYLOAD: ReceiptPayload = {
+  vault: testKey(1).vaultId,
+  seq: 3,
+  entry: asRecordId(testId("entry")),
+  receivedMs: 1_760_000_000_123,
+  previous: asRecordId(testId("previous")),
+};
 const signed = (payload: ReceiptPayload): Uint8Array => {
   const bytes = encodeReceiptPayload(payload);
   return encodeReceipt(bytes, node.sign("receipt", bytes));
@@ -29,8 +35,16 @@ describe("receipts", () => {
 
   it("are refused for another vault, seq, entry or receipt before", () => {
     const frame = signed(PAYLOAD);
-    const others: Partial<ReceiptPayload>[] = [{ vault: testKey(2).vaultId }, { seq: 2 }, { seq: 4 }, { entry: asRecordId(testId("other")) }, { previous: asRecordId(testId("other")) }, { previous: null }];
-    for (const other of others) assert.throws(() => verifyReceipt(frame, node.publicKey, { ...PAYLOAD, ...other }, testVerifier), faultOf("integrity"), Object.keys(other)[0]);
+    const others: Partial<ReceiptPayload>[] = [
+      { vault: testKey(2).vaultId },
+      { seq: 2 },
+      { seq: 4 },
+      { entry: asRecordId(testId("other")) },
+      { previous: asRecordId(testId("other")) },
+      { previous: null },
+    ];
+    for (const other of others)
+      assert.throws(() => verifyReceipt(frame, node.publicKey, { ...PAYLOAD, ...other }, testVerifier), faultOf("integrity"), Object.keys(other)[0]);
     assert.throws(() => verifyReceipt(signed({ ...PAYLOAD, previous: null }), node.publicKey, PAYLOAD, testVerifier), faultOf("integrity"));
   });
 
@@ -50,7 +64,12 @@ describe("receipts", () => {
   });
 
   it("are refused with any bit flipped, cut anywhere or with a byte more", () => {
-    for (const damage of damages(signed(PAYLOAD))) assert.throws(() => verifyReceipt(damage.bytes, node.publicKey, PAYLOAD, testVerifier), (error) => isFault(error), damage.name);
+    for (const damage of damages(signed(PAYLOAD)))
+      assert.throws(
+        () => verifyReceipt(damage.bytes, node.publicKey, PAYLOAD, testVerifier),
+        (error) => isFault(error),
+        damage.name,
+      );
   });
 
   it("are refused when their form is wrong", () => {
@@ -59,9 +78,25 @@ describe("receipts", () => {
     const wrap = (map: ReadonlyMap<number, Uint8Array>): Uint8Array => encodeFrame(RECORD_KINDS.receipt, 0, 0, encodeCanonical(map));
     const wrong = [
       wrap(new Map([[1, bytes]])),
-      wrap(new Map([[1, bytes], [2, signature.slice(1)]])),
-      wrap(new Map([[1, bytes], [2, signature], [3, signature]])),
-      wrap(new Map([[1, encodeCanonical(new Map([[1, PAYLOAD.vault]]))], [2, signature]])),
+      wrap(
+        new Map([
+          [1, bytes],
+          [2, signature.slice(1)],
+        ]),
+      ),
+      wrap(
+        new Map([
+          [1, bytes],
+          [2, signature],
+          [3, signature],
+        ]),
+      ),
+      wrap(
+        new Map([
+          [1, encodeCanonical(new Map([[1, PAYLOAD.vault]]))],
+          [2, signature],
+        ]),
+      ),
       signed({ ...PAYLOAD, vault: asVaultId(new Uint8Array(16)), entry: new Uint8Array(31) as never }),
       signed({ ...PAYLOAD, seq: -1 }),
     ];

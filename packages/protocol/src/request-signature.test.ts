@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { describe, it } from "node:test";
-import { base64ToBytes, type Bytes, bytesToBase64, bytesToHex, isFault, utf8, utf8ToText } from "@holdfast/base";
+import { type Bytes, base64ToBytes, bytesToBase64, bytesToHex, isFault, utf8, utf8ToText } from "@holdfast/base";
 import { testId, testKey, testVerifier } from "@holdfast/testkit";
 import { contentDigest, parseContentDigest, parseRequestSignature, type SignedRequest, signRequest } from "./request-signature.ts";
 
@@ -9,8 +9,18 @@ const device = testKey(2);
 const NONCE = testId("nonce").slice(0, 16);
 const CREATED_MS = 1_760_000_000_045;
 const DIGEST = contentDigest(testVerifier.sha256(utf8("body")));
-const PLAIN: SignedRequest = { method: "GET", authority: "Node.example:8443", target: "/v1/vaults/ab/changes?after=x%2E1", headers: { "holdfast-version": "1" } };
-const WITH_BODY: SignedRequest = { ...PLAIN, method: "POST", target: "/v1/vaults/ab/leases", headers: { "holdfast-version": "1", "content-length": "4", "content-digest": DIGEST } };
+const PLAIN: SignedRequest = {
+  method: "GET",
+  authority: "Node.example:8443",
+  target: "/v1/vaults/ab/changes?after=x%2E1",
+  headers: { "holdfast-version": "1" },
+};
+const WITH_BODY: SignedRequest = {
+  ...PLAIN,
+  method: "POST",
+  target: "/v1/vaults/ab/leases",
+  headers: { "holdfast-version": "1", "content-length": "4", "content-digest": DIGEST },
+};
 
 function signed(request: SignedRequest): SignedRequest & { readonly headers: Readonly<Record<string, string | undefined>> } {
   const headers = signRequest(request, device.deviceId, CREATED_MS, NONCE, (base) => device.sign("request", base));
@@ -56,8 +66,14 @@ describe("request signatures", () => {
   it("cover body headers in their order, whatever order they stand in", () => {
     const headers = { "holdfast-lease": "00", "holdfast-records": DIGEST, "content-length": "9", "holdfast-version": "1" };
     const { headers: made } = signed({ ...PLAIN, method: "POST", target: "/v1/x", headers });
-    assert.match(made["signature-input"] as string, /^hf=\("@method" "@authority" "@path" "@query" "holdfast-version" "content-length" "holdfast-records" "holdfast-lease"\);created=/);
-    assert.ok((utf8ToText(parseRequestSignature({ ...PLAIN, method: "POST", target: "/v1/x", headers: made }).base) as string).includes('\n"@query": ?\n'), "no query is a lone question mark");
+    assert.match(
+      made["signature-input"] as string,
+      /^hf=\("@method" "@authority" "@path" "@query" "holdfast-version" "content-length" "holdfast-records" "holdfast-lease"\);created=/,
+    );
+    assert.ok(
+      (utf8ToText(parseRequestSignature({ ...PLAIN, method: "POST", target: "/v1/x", headers: made }).base) as string).includes('\n"@query": ?\n'),
+      "no query is a lone question mark",
+    );
   });
 
   it("come back with device, time and nonce", () => {
@@ -71,9 +87,23 @@ describe("request signatures", () => {
 
   it("do not verify once anything that is covered has changed", () => {
     const request = signed({ ...WITH_BODY, target: "/v1/a?b=c", headers: { ...WITH_BODY.headers, range: "bytes=0-9", "holdfast-lease": "00" } });
-    const changes: Partial<SignedRequest>[] = [{ method: "PUT" }, { authority: "other.example:8443" }, { authority: "node.example" }, { target: "/v1/A?b=c" }, { target: "/v1/a?b=d" }, { target: "/v1/a" }, { target: "/v1/a?" }];
+    const changes: Partial<SignedRequest>[] = [
+      { method: "PUT" },
+      { authority: "other.example:8443" },
+      { authority: "node.example" },
+      { target: "/v1/A?b=c" },
+      { target: "/v1/a?b=d" },
+      { target: "/v1/a" },
+      { target: "/v1/a?" },
+    ];
     for (const change of changes) assert.ok(isRefused({ ...request, ...change }), JSON.stringify(change));
-    for (const [name, value] of [["holdfast-version", "2"], ["content-length", "5"], ["content-digest", contentDigest(testId("other"))], ["range", "bytes=0-8"], ["holdfast-lease", "01"]]) {
+    for (const [name, value] of [
+      ["holdfast-version", "2"],
+      ["content-length", "5"],
+      ["content-digest", contentDigest(testId("other"))],
+      ["range", "bytes=0-8"],
+      ["holdfast-lease", "01"],
+    ]) {
       assert.ok(isRefused({ ...request, headers: { ...request.headers, [name as string]: value } }), name);
       assert.ok(isRefused({ ...request, headers: { ...request.headers, [name as string]: undefined } }), `without ${name}`);
     }
@@ -82,15 +112,35 @@ describe("request signatures", () => {
 
   it("are refused with a header added that must be covered", () => {
     const request = signed(PLAIN);
-    for (const [name, value] of [["range", "bytes=0-9"], ["holdfast-lease", "00"], ["holdfast-records", DIGEST], ["content-digest", DIGEST], ["content-length", "0"], ["transfer-encoding", "chunked"]]) {
-      assert.throws(() => parseRequestSignature({ ...request, headers: { ...request.headers, [name as string]: value } }), (error) => isFault(error, "denied"), name);
+    for (const [name, value] of [
+      ["range", "bytes=0-9"],
+      ["holdfast-lease", "00"],
+      ["holdfast-records", DIGEST],
+      ["content-digest", DIGEST],
+      ["content-length", "0"],
+      ["transfer-encoding", "chunked"],
+    ]) {
+      assert.throws(
+        () => parseRequestSignature({ ...request, headers: { ...request.headers, [name as string]: value } }),
+        (error) => isFault(error, "denied"),
+        name,
+      );
     }
   });
 
   it("are refused when the body, or the version, is outside the signature", () => {
-    const without = (...names: string[]): SignedRequest => signed({ ...WITH_BODY, headers: Object.fromEntries(Object.entries(WITH_BODY.headers).filter(([name]) => !names.includes(name))) });
-    for (const request of [without("holdfast-version"), without("content-digest"), without("content-length"), signed({ ...WITH_BODY, headers: { ...WITH_BODY.headers, "holdfast-records": DIGEST } })]) {
-      assert.throws(() => parseRequestSignature(request), (error) => isFault(error, "denied"));
+    const without = (...names: string[]): SignedRequest =>
+      signed({ ...WITH_BODY, headers: Object.fromEntries(Object.entries(WITH_BODY.headers).filter(([name]) => !names.includes(name))) });
+    for (const request of [
+      without("holdfast-version"),
+      without("content-digest"),
+      without("content-length"),
+      signed({ ...WITH_BODY, headers: { ...WITH_BODY.headers, "holdfast-records": DIGEST } }),
+    ]) {
+      assert.throws(
+        () => parseRequestSignature(request),
+        (error) => isFault(error, "denied"),
+      );
     }
     assert.ok(verifies(signed({ ...WITH_BODY, headers: { "holdfast-version": "1", "content-length": "0" } })), "no body needs no digest");
   });
@@ -101,8 +151,8 @@ describe("request signatures", () => {
     const changed: Record<string, string | undefined>[] = [
       { signature: undefined },
       { "signature-input": undefined },
-      { signature: (headers["signature"] as string).slice(0, -2) },
-      { signature: (headers["signature"] as string).replace("hf=", "sig1=") },
+      { signature: (headers.signature as string).slice(0, -2) },
+      { signature: (headers.signature as string).replace("hf=", "sig1=") },
       ...[
         input.replace("hf=", "sig1="),
         input.replace(".045", ""),
@@ -118,17 +168,42 @@ describe("request signatures", () => {
         `${input}, sig2=()`,
       ].map((value) => ({ "signature-input": value })),
     ];
-    for (const change of changed) assert.throws(() => parseRequestSignature({ ...PLAIN, headers: { ...headers, ...change } }), (error) => isFault(error, "denied"), JSON.stringify(change));
-    for (const [from, to] of [["1760000000.045", "1760000000.046"], [bytesToHex(NONCE), "0".repeat(32)], [bytesToHex(device.deviceId), "0".repeat(32)]] as const) {
+    for (const change of changed)
+      assert.throws(
+        () => parseRequestSignature({ ...PLAIN, headers: { ...headers, ...change } }),
+        (error) => isFault(error, "denied"),
+        JSON.stringify(change),
+      );
+    for (const [from, to] of [
+      ["1760000000.045", "1760000000.046"],
+      [bytesToHex(NONCE), "0".repeat(32)],
+      [bytesToHex(device.deviceId), "0".repeat(32)],
+    ] as const) {
       assert.ok(isRefused({ ...PLAIN, headers: { ...headers, "signature-input": input.replace(from, to) } }), to);
     }
   });
 
   it("carry digests in one form", () => {
-    assert.equal(contentDigest(testVerifier.sha256(utf8('{"hello": "world"}'))), "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:", "the example of RFC 9530, appendix D");
+    assert.equal(
+      contentDigest(testVerifier.sha256(utf8('{"hello": "world"}'))),
+      "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:",
+      "the example of RFC 9530, appendix D",
+    );
     assert.deepEqual(parseContentDigest(DIGEST), testVerifier.sha256(utf8("body")));
-    for (const wrong of [undefined, "", `sha-256=${bytesToBase64(testId("x"))}`, DIGEST.replace("sha-256", "sha-512"), DIGEST.replace("=:", ":"), `${DIGEST},${DIGEST}`, DIGEST.toUpperCase()]) {
-      assert.throws(() => parseContentDigest(wrong), (error) => isFault(error, "denied"), wrong);
+    for (const wrong of [
+      undefined,
+      "",
+      `sha-256=${bytesToBase64(testId("x"))}`,
+      DIGEST.replace("sha-256", "sha-512"),
+      DIGEST.replace("=:", ":"),
+      `${DIGEST},${DIGEST}`,
+      DIGEST.toUpperCase(),
+    ]) {
+      assert.throws(
+        () => parseContentDigest(wrong),
+        (error) => isFault(error, "denied"),
+        wrong,
+      );
     }
   });
 

@@ -40,7 +40,13 @@ const SIGNATURE_PATTERN = /^hf=:([A-Za-z0-9+/]{86}==):$/;
  * Headers that sign `request`. `sign` is the device's signer for use `request`.
  * `created` carries milliseconds as a decimal: a replayed second would be too coarse for the nonce window.
  */
-export function signRequest(request: SignedRequest, device: DeviceId, createdMs: number, nonce: Uint8Array, sign: (base: Bytes) => Uint8Array): Record<string, string> {
+export function signRequest(
+  request: SignedRequest,
+  device: DeviceId,
+  createdMs: number,
+  nonce: Uint8Array,
+  sign: (base: Bytes) => Uint8Array,
+): Record<string, string> {
   const components = coveredComponents(request);
   const seconds = Math.floor(createdMs / 1000);
   const created = `${seconds}.${String(createdMs - seconds * 1000).padStart(3, "0")}`;
@@ -53,7 +59,7 @@ export function signRequest(request: SignedRequest, device: DeviceId, createdMs:
 export function parseRequestSignature(request: SignedRequest): RequestSignature {
   const inputHeader = request.headers["signature-input"] ?? "";
   const input = INPUT_PATTERN.exec(inputHeader);
-  const signature = SIGNATURE_PATTERN.exec(request.headers["signature"] ?? "");
+  const signature = SIGNATURE_PATTERN.exec(request.headers.signature ?? "");
   if (input === null || signature === null) throw new Fault("denied", "request: carries no signature of the expected form");
   checkHeaders(request.headers);
   const components = coveredComponents(request);

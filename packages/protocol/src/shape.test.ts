@@ -3,13 +3,24 @@ import { describe, it } from "node:test";
 import { type FaultCode, isFault } from "@holdfast/base";
 import { takeArray, takeBoolean, takeBytes, takeFields, takeInt, takeOneOf, takeText, takeUint } from "./shape.ts";
 
-const refuses = (take: () => unknown, code: FaultCode = "format"): void => assert.throws(take, (error) => isFault(error, code) && error.message.startsWith("thing"));
+const refuses = (take: () => unknown, code: FaultCode = "format"): void =>
+  assert.throws(take, (error) => isFault(error, code) && error.message.startsWith("thing"));
 
 describe("shapes", () => {
   it("of fields: required ones are there, no unknown ones", () => {
-    const map = new Map([[1, "a"], [3, "c"]]);
+    const map = new Map([
+      [1, "a"],
+      [3, "c"],
+    ]);
     assert.equal(takeFields(map, "thing", [1], [2, 3]), map);
-    for (const [value, required, optional] of [[map, [1, 2], [3]], [map, [1], []], [[], [], []], [null, [], []], [{ 1: 2 }, [1], []]] as const) refuses(() => takeFields(value, "thing", required, optional));
+    for (const [value, required, optional] of [
+      [map, [1, 2], [3]],
+      [map, [1], []],
+      [[], [], []],
+      [null, [], []],
+      [{ 1: 2 }, [1], []],
+    ] as const)
+      refuses(() => takeFields(value, "thing", required, optional));
   });
 
   it("of arrays: their length, and at most so many", () => {

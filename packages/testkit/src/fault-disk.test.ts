@@ -30,20 +30,29 @@ describe("fault disk", () => {
     assert.deepEqual(disk.list("/b"), ["log", "one"]);
     disk.remove("/b");
     assert.deepEqual(disk.list("/"), []);
-    assert.throws(() => disk.writeFile("/b/one", utf8("1"), 0o600), (error) => isFault(error, "missing"));
+    assert.throws(
+      () => disk.writeFile("/b/one", utf8("1"), 0o600),
+      (error) => isFault(error, "missing"),
+    );
   });
 
   it("refuses a file over the reader's limit", () => {
     const disk = diskWithFolder();
     disk.writeFile("/a/two", utf8("22"), 0o600);
-    assert.throws(() => disk.readFile("/a/two", 1), (error) => isFault(error, "limit"));
+    assert.throws(
+      () => disk.readFile("/a/two", 1),
+      (error) => isFault(error, "limit"),
+    );
   });
 
   it("fails the chosen call and no other", () => {
     const disk = diskWithFolder();
     disk.failAt(1, "error");
     disk.writeFile("/a/two", utf8("2"), 0o600);
-    assert.throws(() => disk.writeFile("/a/two", utf8("3"), 0o600), (error) => isFault(error, "transport") && error.detail["errno"] === "EIO");
+    assert.throws(
+      () => disk.writeFile("/a/two", utf8("3"), 0o600),
+      (error) => isFault(error, "transport") && error.detail.errno === "EIO",
+    );
     assert.equal(readText(disk, "/a/two"), "2");
   });
 
@@ -51,14 +60,21 @@ describe("fault disk", () => {
     const disk = diskWithFolder();
     assert.equal(disk.freeBytes("/"), 999);
     disk.writeFile("/a/big", new Uint8Array(999), 0o600);
-    assert.throws(() => disk.appendFile("/a/one", utf8("2"), 0o600), (error) => isFault(error, "transport") && error.detail["errno"] === "ENOSPC");
+    assert.throws(
+      () => disk.appendFile("/a/one", utf8("2"), 0o600),
+      (error) => isFault(error, "transport") && error.detail.errno === "ENOSPC",
+    );
     disk.remove("/a/big");
     disk.appendFile("/a/one", utf8("2"), 0o600);
     assert.equal(readText(disk, "/a/one"), "12");
   });
 
   it("loses power before, after or within a write, and is dead from then on", () => {
-    for (const [kind, want] of [["power-before", "1"], ["power-after", "2"], ["power-torn", "1"]] as const) {
+    for (const [kind, want] of [
+      ["power-before", "1"],
+      ["power-after", "2"],
+      ["power-torn", "1"],
+    ] as const) {
       const disk = diskWithFolder();
       disk.failAt(0, kind);
       assert.throws(() => disk.writeFile("/a/one", utf8("2"), 0o600), PowerLoss);
@@ -83,6 +99,10 @@ describe("fault disk", () => {
     const states = [...disk.crashStates()].map((state) => `${state.list("/")} ${state.list("/a")}`);
     assert.deepEqual(states, ["a one", "a two", "a,b one", "a,b two"]);
     disk.writeFile("/a/three", utf8("3"), 0o600);
-    assert.deepEqual([...disk.crashStates()].map((state) => `${state.list("/a")}`), ["three,two"], "a durable write syncs its folder and those above");
+    assert.deepEqual(
+      [...disk.crashStates()].map((state) => `${state.list("/a")}`),
+      ["three,two"],
+      "a durable write syncs its folder and those above",
+    );
   });
 });

@@ -117,7 +117,9 @@ class MemoryDisk implements FaultDisk {
   list(path: string): readonly string[] | null {
     this.#call("list", path);
     if (this.#current.get(path)?.kind !== "folder") return null;
-    const names = [...this.#current.keys()].filter((other) => other !== "/" && parentOf(other) === path).map((other) => other.slice(other.lastIndexOf("/") + 1));
+    const names = [...this.#current.keys()]
+      .filter((other) => other !== "/" && parentOf(other) === path)
+      .map((other) => other.slice(other.lastIndexOf("/") + 1));
     return names.sort((left, right) => compareBytes(utf8(left), utf8(right)));
   }
 

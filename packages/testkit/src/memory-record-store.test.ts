@@ -30,7 +30,10 @@ describe("memory node", () => {
     const index = testRecord(RECORD_KINDS.contentIndex, 1);
     await store.put([{ id: index.id, parts: [index.frame] }], asLeaseId(lease));
     node.sweep([index.id]);
-    assert.deepEqual((await store.changes("")).items.map((item) => item.op), ["added", "swept"]);
+    assert.deepEqual(
+      (await store.changes("")).items.map((item) => item.op),
+      ["added", "swept"],
+    );
     assert.equal(await store.get(index.id), null);
     await rejectsWith(store.changes("other.1"), "conflict");
   });

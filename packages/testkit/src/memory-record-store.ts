@@ -9,10 +9,10 @@ import {
   checkNeedsCount,
   checkNeedsDigests,
   type DeviceId,
+  type EntryBody,
   emptyJournal,
   encodeReceipt,
   encodeReceiptPayload,
-  type EntryBody,
   type JournalState,
   LEASE_MS,
   type LeaseId,
@@ -20,10 +20,10 @@ import {
   PAGE_ITEMS_MAX,
   parseFrame,
   RECORD_KINDS,
-  type RecordId,
-  type RecordStore,
   RECORDS_BODY_BYTES_MAX,
   RECORDS_PER_REQUEST_MAX,
+  type RecordId,
+  type RecordStore,
   type VaultId,
 } from "@holdfast/protocol";
 import { type TestKey, testKey, testVerifier } from "./test-keys.ts";
@@ -117,13 +117,15 @@ class MemoryRecordStore implements RecordStore {
     for (const { id, parts } of frames) {
       const frame = concatBytes(...parts);
       const { kind } = parseFrame(frame);
-      if (kind === RECORD_KINDS.journalEntry || kind === RECORD_KINDS.receipt) throw new Fault("format", "records: journal entries and receipts are committed, not stored");
+      if (kind === RECORD_KINDS.journalEntry || kind === RECORD_KINDS.receipt)
+        throw new Fault("format", "records: journal entries and receipts are committed, not stored");
       if (!equalBytes(testVerifier.sha256(frame), id)) throw new Fault("integrity", "record: does not hash to its id");
       const key = bytesToHex(id);
       if (this.#node.records.has(key)) continue;
       this.#node.records.set(key, frame);
       stored++;
-      if (kind === RECORD_KINDS.contentIndex || kind === RECORD_KINDS.structureIndex) this.#node.changeLog.push({ op: "added", kind, id, bytes: frame.length, tier: "hot" });
+      if (kind === RECORD_KINDS.contentIndex || kind === RECORD_KINDS.structureIndex)
+        this.#node.changeLog.push({ op: "added", kind, id, bytes: frame.length, tier: "hot" });
     }
     return { stored, present: frames.length - stored };
   }
@@ -205,7 +207,9 @@ class MemoryRecordStore implements RecordStore {
   #requireRecords(ids: readonly RecordId[]): void {
     const missing = ids.map(bytesToHex).filter((hex) => !this.#node.records.has(hex));
     if (missing.length === 0) return;
-    throw new Fault("missing", `journal entry: needs ${missing.length} records that are not stored`, { detail: { count: missing.length, ids: missing.slice(0, MISSING_LISTED_MAX) } });
+    throw new Fault("missing", `journal entry: needs ${missing.length} records that are not stored`, {
+      detail: { count: missing.length, ids: missing.slice(0, MISSING_LISTED_MAX) },
+    });
   }
 
   #requireLease(lease: LeaseId): void {

@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { type Bytes, bytesToHex, type FaultCode, isFault } from "@holdfast/base";
-import { asLeaseId, asRecordId, encodeFrame, encodeJournalEntry, type JournalAnswer, parseJournalEntry, RECORD_KINDS, type RecordId, type RecordKind, type RecordStore, verifyReceipt } from "@holdfast/protocol";
+import {
+  asLeaseId,
+  asRecordId,
+  encodeFrame,
+  encodeJournalEntry,
+  type JournalAnswer,
+  parseJournalEntry,
+  RECORD_KINDS,
+  type RecordId,
+  type RecordKind,
+  type RecordStore,
+  verifyReceipt,
+} from "@holdfast/protocol";
 import { type JournalBuilder, needsOf, slotAdded, snapshotBody } from "./journal-builder.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { testId, testVerifier } from "./test-keys.ts";
@@ -129,7 +141,12 @@ function recordTests(begin: Begin): void {
     const parts = [frame.subarray(0, 1), frame.subarray(1, 1_048_576), frame.subarray(1_048_576)];
     await store.put([{ id, parts }], lease);
     assert.equal(bytesToHex(testVerifier.sha256((await store.get(id)) as Bytes)), bytesToHex(id));
-    for (const [offset, length] of [[0, 1], [1_048_570, 20], [2_000_000, 300_000]] as const) assert.deepEqual(await store.getRange(id, offset, length), frame.slice(offset, offset + length));
+    for (const [offset, length] of [
+      [0, 1],
+      [1_048_570, 20],
+      [2_000_000, 300_000],
+    ] as const)
+      assert.deepEqual(await store.getRange(id, offset, length), frame.slice(offset, offset + length));
     assert.deepEqual(await store.getRange(id, frame.length - 5, 100), frame.slice(-5), "fewer bytes at the end of the frame");
   });
 
@@ -188,7 +205,10 @@ function recordTests(begin: Begin): void {
       }
     };
     const first = await read("");
-    assert.deepEqual(first.ids, indexes.slice(0, 4).map(({ id }) => bytesToHex(id)));
+    assert.deepEqual(
+      first.ids,
+      indexes.slice(0, 4).map(({ id }) => bytesToHex(id)),
+    );
     assert.deepEqual((await read(first.cursor)).ids, []);
     await fixture.put(indexes[4] as TestRecord);
     const second = await fixture.store.changes(first.cursor);
@@ -201,7 +221,10 @@ function commitTests(begin: Begin): void {
     const fixture = await begin();
     await fixture.found();
     const items = await fixture.readJournal();
-    assert.deepEqual(items.map((item) => item.entry), fixture.journal.frames);
+    assert.deepEqual(
+      items.map((item) => item.entry),
+      fixture.journal.frames,
+    );
     let previous: RecordId | null = null;
     for (const [seq, { entry, receipt }] of items.entries()) {
       const want: Parameters<typeof verifyReceipt>[2] = { vault: fixture.journal.owner.vaultId, seq, entry: asRecordId(testVerifier.sha256(entry)), previous };
@@ -251,7 +274,7 @@ function commitTests(begin: Begin): void {
     const config = testRecord(RECORD_KINDS.config, 1);
     const genesis = fixture.journal.frame(fixture.journal.genesisBody(config.id));
     const { detail } = await rejectsWith(fixture.store.commit(genesis, [], []), "missing");
-    assert.deepEqual(detail["ids"], [bytesToHex(config.id)]);
+    assert.deepEqual(detail.ids, [bytesToHex(config.id)]);
     await fixture.found();
     const slot = testRecord(RECORD_KINDS.slot, 22);
     await rejectsWith(fixture.store.commit(fixture.journal.frame(slotAdded(slot.id)), [], []), "missing");

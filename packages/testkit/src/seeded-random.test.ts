@@ -23,7 +23,10 @@ describe("tamper", () => {
     const original = Uint8Array.of(1, 2, 3);
     const hexes = [...damages(original)].map((damage) => bytesToHex(damage.bytes));
     assert.equal([...flippedBits(original)].length, 24);
-    assert.deepEqual([...truncations(original)].map((damage) => damage.bytes.length), [0, 1, 2]);
+    assert.deepEqual(
+      [...truncations(original)].map((damage) => damage.bytes.length),
+      [0, 1, 2],
+    );
     assert.equal(new Set(hexes).size, 29);
     assert.ok(!hexes.includes("010203"));
   });

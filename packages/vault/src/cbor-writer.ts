@@ -126,7 +126,6 @@ export function writeU32(bytes: Uint8Array, offset: number, value: number): numb
 /** Big-endian u32 at `offset`, which the caller has bounded. */
 export function readU32(bytes: Uint8Array, offset: number): number {
   return (
-    (bytes[offset] as number) * 0x1_00_00_00 +
-    (((bytes[offset + 1] as number) << 16) | ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number))
+    (bytes[offset] as number) * 0x1_00_00_00 + (((bytes[offset + 1] as number) << 16) | ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number))
   );
 }

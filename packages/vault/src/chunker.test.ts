@@ -1,6 +1,6 @@
-import { createSeededRandom } from "@holdfast/testkit";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createSeededRandom } from "@holdfast/testkit";
 import { createCutter, createGear, findCut, findCutReference } from "./chunker.ts";
 
 const SEED = 41;

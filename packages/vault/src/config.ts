@@ -1,6 +1,16 @@
 /** Config of a vault (docs/format.md §6): the numbers that its writers agree on. Version 1 has one set of them. */
 import { type Bytes, Fault } from "@holdfast/base";
-import { CHUNK_BYTES_MAX, CHUNK_BYTES_MEAN, CHUNK_BYTES_MIN, decodeCanonical, encodeCanonical, PACK_TARGET_BYTES, takeArray, takeFields, takeUint } from "@holdfast/protocol";
+import {
+  CHUNK_BYTES_MAX,
+  CHUNK_BYTES_MEAN,
+  CHUNK_BYTES_MIN,
+  decodeCanonical,
+  encodeCanonical,
+  PACK_TARGET_BYTES,
+  takeArray,
+  takeFields,
+  takeUint,
+} from "@holdfast/protocol";
 import { CHUNKER_ID } from "./chunker.ts";
 
 const CONTENT_SUITE_ID = 1;

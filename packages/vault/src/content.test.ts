@@ -1,7 +1,7 @@
-import { bytesToHex } from "@holdfast/base";
-import { type Canonical, encodeCanonical } from "@holdfast/protocol";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { bytesToHex } from "@holdfast/base";
+import { type Canonical, encodeCanonical } from "@holdfast/protocol";
 import { type Content, type ContentItem, createContentBuilder, readContent } from "./content.ts";
 import { createObjectKeeper, numberedId } from "./testing/samples.ts";
 
@@ -35,7 +35,10 @@ describe("content of a file", () => {
       assert.equal(got.length, count);
       for (const [index, item] of got.entries()) {
         const want = items[index] as ContentItem;
-        assert.ok(item.plainBytes === want.plainBytes && (item.objectId === null ? want.objectId === null : bytesToHex(item.objectId) === bytesToHex(want.objectId as Uint8Array)));
+        assert.ok(
+          item.plainBytes === want.plainBytes &&
+            (item.objectId === null ? want.objectId === null : bytesToHex(item.objectId) === bytesToHex(want.objectId as Uint8Array)),
+        );
       }
     });
   }
@@ -60,7 +63,10 @@ describe("content of a file", () => {
   });
 
   it("is refused when a list does not hold what its parent says", async () => {
-    const leaf = new Map<number, Canonical>([[1, 0], [2, [[5], [7]]]]);
+    const leaf = new Map<number, Canonical>([
+      [1, 0],
+      [2, [[5], [7]]],
+    ]);
     const cases: readonly [string, readonly [number, number], number][] = [
       ["bytes", [13, 2], 13],
       ["items", [12, 3], 12],
@@ -68,9 +74,25 @@ describe("content of a file", () => {
     for (const [name, [plainBytes, itemCount], sizeBytes] of cases) {
       const keeper = createObjectKeeper();
       const leafId = keeper.emit(3, encodeCanonical(leaf));
-      const listId = keeper.emit(3, encodeCanonical(new Map<number, Canonical>([[1, 1], [2, [[leafId, plainBytes, itemCount]]]])));
+      const listId = keeper.emit(
+        3,
+        encodeCanonical(
+          new Map<number, Canonical>([
+            [1, 1],
+            [2, [[leafId, plainBytes, itemCount]]],
+          ]),
+        ),
+      );
       await assert.rejects(readAll({ items: null, listId }, sizeBytes, keeper.load), { name: "Fault", code: "format" }, name);
-      const jumped = keeper.emit(3, encodeCanonical(new Map<number, Canonical>([[1, 2], [2, [[leafId, 12, 2]]]])));
+      const jumped = keeper.emit(
+        3,
+        encodeCanonical(
+          new Map<number, Canonical>([
+            [1, 2],
+            [2, [[leafId, 12, 2]]],
+          ]),
+        ),
+      );
       await assert.rejects(readAll({ items: null, listId: jumped }, 12, keeper.load), { name: "Fault", code: "format" });
     }
   });

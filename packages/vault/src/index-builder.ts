@@ -1,7 +1,16 @@
 /** Writes pack indexes (docs/format.md §12) from the directories of packs: of packs just closed, or of packs read back when an index was lost. */
 import { assert, type Bytes, copyBytes } from "@holdfast/base";
 import type { Signer } from "@holdfast/crypto";
-import { type DeviceId, INDEX_ENTRIES_MAX, INDEX_FENCE_ENTRIES, INDEX_FLUSH_PACKS, INDEX_PACKS_MAX, PACK_OBJECTS_MAX, type RecordId, type VaultId } from "@holdfast/protocol";
+import {
+  type DeviceId,
+  INDEX_ENTRIES_MAX,
+  INDEX_FENCE_ENTRIES,
+  INDEX_FLUSH_PACKS,
+  INDEX_PACKS_MAX,
+  PACK_OBJECTS_MAX,
+  type RecordId,
+  type VaultId,
+} from "@holdfast/protocol";
 import { writeU32 } from "./cbor-writer.ts";
 import type { PackClass } from "./object.ts";
 import {
@@ -94,7 +103,8 @@ function buildIndex(packClass: PackClass, packs: readonly IndexedPack[], vaultId
     plaintext.set(entries.bytes.subarray(from + 36, from + 48), at + 36);
     plaintext[at + 48] = entries.bytes[from + 33] as number;
     plaintext[at + 49] = entries.bytes[from + 32] as number;
-    if (index % INDEX_FENCE_ENTRIES === 0) plaintext.set(plaintext.subarray(at, at + 8), layout.fencesOffset + (index / INDEX_FENCE_ENTRIES) * INDEX_FENCE_BYTES);
+    if (index % INDEX_FENCE_ENTRIES === 0)
+      plaintext.set(plaintext.subarray(at, at + 8), layout.fencesOffset + (index / INDEX_FENCE_ENTRIES) * INDEX_FENCE_BYTES);
   }
   plaintext.set(signer.sign("index", indexBody(plaintext, vaultId)), INDEX_SIGNATURE_OFFSET);
   return plaintext;

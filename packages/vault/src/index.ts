@@ -1,10 +1,31 @@
 export { CborWriter } from "./cbor-writer.ts";
-export { type Cutter, CHUNKER_ID, createCutter, createGear, findCut, type Gear } from "./chunker.ts";
+export { CHUNKER_ID, type Cutter, createCutter, createGear, findCut, type Gear } from "./chunker.ts";
 export { checkConfig, encodeConfig } from "./config.ts";
-export { type Content, type ContentBuilder, type ContentItem, createContentBuilder, type ListChild, type ListNode, type LoadObject, parseList, readContent } from "./content.ts";
+export {
+  type Content,
+  type ContentBuilder,
+  type ContentItem,
+  createContentBuilder,
+  type ListChild,
+  type ListNode,
+  type LoadObject,
+  parseList,
+  readContent,
+} from "./content.ts";
 export { ENTRY_FLAGS, type Entry, FILE_KINDS, type FileKind, isName, parseEntry, type Timestamp, writeEntry, type Xattr } from "./entry.ts";
 export { createIndexBuilder, type IndexBuilder, type IndexedPack } from "./index-builder.ts";
-export { applyNeeds, attachOrdinalSet, createOrdinalSet, hasRecord, idsOf, type NeedsBase, type NeedsDifference, needsOf, type OrdinalSet, recordSetOf } from "./needs.ts";
+export {
+  applyNeeds,
+  attachOrdinalSet,
+  createOrdinalSet,
+  hasRecord,
+  idsOf,
+  type NeedsBase,
+  type NeedsDifference,
+  needsOf,
+  type OrdinalSet,
+  recordSetOf,
+} from "./needs.ts";
 export {
   CODECS,
   checkStoredObject,
@@ -43,7 +64,17 @@ export {
 } from "./pack-index.ts";
 export { type ClosedPack, createPackWriter, DIRECTORY_ENTRY_BYTES, DIRECTORY_HEAD_BYTES, type PackWriter, packBufferBytes } from "./pack-writer.ts";
 export { paddedPackBytes, padme } from "./padme.ts";
-export { contextOf, createRecordOpener, createRecordSealer, RANGE_FRONT_BYTES, type RecordOpener, type RecordRange, type RecordSealer, type SealedKind, type SealedRecord } from "./record.ts";
+export {
+  contextOf,
+  createRecordOpener,
+  createRecordSealer,
+  RANGE_FRONT_BYTES,
+  type RecordOpener,
+  type RecordRange,
+  type RecordSealer,
+  type SealedKind,
+  type SealedRecord,
+} from "./record.ts";
 export { encodeSnapshot, lineOf, parseSnapshot, type Snapshot, type SnapshotFailure, type SourceDefinition } from "./snapshot.ts";
 export { createFolderBuilder, type FolderBuilder, parseTree, readFolder, splitHash, splitSeedOf, type TreeChild, type TreeNode } from "./tree.ts";
-export { checkFrame, type Compressor, createCompressor, type ZstdLibrary } from "./zstd.ts";
+export { type Compressor, checkFrame, createCompressor, type ZstdLibrary } from "./zstd.ts";

@@ -1,8 +1,8 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex } from "@holdfast/base";
 import { asRecordId } from "@holdfast/protocol";
 import { createSeededRandom } from "@holdfast/testkit";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { applyNeeds, attachOrdinalSet, createOrdinalSet, hasRecord, idsOf, needsOf, recordSetOf } from "./needs.ts";
 import { numberedId } from "./testing/samples.ts";
 

@@ -5,7 +5,7 @@
  */
 import { type Bytes, compareBytes, concatBytes, copyBytes, equalBytes, Fault } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto";
-import { ID_BYTES, type Needs, NEEDS_IDS_MAX, type RecordId } from "@holdfast/protocol";
+import { ID_BYTES, NEEDS_IDS_MAX, type Needs, type RecordId } from "@holdfast/protocol";
 
 /** Pack ordinals that have been marked; several workers may mark at once. */
 export interface OrdinalSet {
@@ -38,7 +38,10 @@ export function attachOrdinalSet(memory: SharedArrayBuffer): OrdinalSet {
       return count;
     },
     *ordinals() {
-      for (let ordinal = 0; ordinal < words.length * 32; ordinal++) if (has(ordinal)) yield ordinal;
+      for (let word = 0; word < words.length; word++) {
+        if (Atomics.load(words, word) === 0) continue;
+        for (let ordinal = word * 32; ordinal < word * 32 + 32; ordinal++) if (has(ordinal)) yield ordinal;
+      }
     },
   };
 }

@@ -2,9 +2,10 @@
  * One node of a list or a folder while it is being written: CBOR `{1: level, 2: [items]}` (docs/format.md §9, §10).
  * Items go behind reserved room, where the head, whose length depends on their number, is put when the node closes.
  */
+
+import { assert, Fault } from "@holdfast/base";
 import { SPLIT_BITS, SPLIT_ITEMS_MAX, SPLIT_ITEMS_MIN, TREE_LEVELS_MAX } from "@holdfast/protocol";
 import { CborWriter, headBytes, writeHead } from "./cbor-writer.ts";
-import { assert, Fault } from "@holdfast/base";
 
 /** `A2 01 level 02` and the head of an array of at most `SPLIT_ITEMS_MAX` items. */
 const FIXED_HEAD_BYTES = 4;

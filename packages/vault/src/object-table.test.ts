@@ -1,8 +1,8 @@
-import { createSeededRandom } from "@holdfast/testkit";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import { Worker } from "node:worker_threads";
+import { createSeededRandom } from "@holdfast/testkit";
 import { attachObjectTable, createObjectTable, OBJECT_NEW, OBJECT_PENDING } from "./object-table.ts";
 
 const random = createSeededRandom(46);
@@ -76,7 +76,9 @@ describe("object table", () => {
     const count = 120_000;
     const table = createObjectTable(200_000, 200_000);
     const gate = new SharedArrayBuffer(4);
-    const workers = [1, 7, 11].map((step) => new Worker(new URL("./testing/claiming-worker.ts", import.meta.url), { workerData: { memory: table.memory, gate, count, step } }));
+    const workers = [1, 7, 11].map(
+      (step) => new Worker(new URL("./testing/claiming-worker.ts", import.meta.url), { workerData: { memory: table.memory, gate, count, step } }),
+    );
     await Promise.all(workers.map((worker) => once(worker, "message")));
     const answers = workers.map((worker) => once(worker, "message"));
     Atomics.store(new Int32Array(gate), 0, 1);

@@ -1,13 +1,25 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex } from "@holdfast/base";
 import { asSigningSeed, createSigner, createVerifier, deviceIdOf } from "@holdfast/crypto";
 import { asVaultId, type RecordId } from "@holdfast/protocol";
 import { createSeededRandom, damages } from "@holdfast/testkit";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { createIndexBuilder } from "./index-builder.ts";
 import { CODECS, OBJECT_KINDS, PACK_CLASSES } from "./object.ts";
 import { storedObjectAt } from "./pack.ts";
-import { fencedEntries, findInIndex, findInRun, INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, indexEntryAt, indexPackAt, type PackIndex, parseIndex, parseIndexHeader, verifyIndex } from "./pack-index.ts";
+import {
+  fencedEntries,
+  findInIndex,
+  findInRun,
+  INDEX_ENTRY_BYTES,
+  INDEX_HEADER_BYTES,
+  indexEntryAt,
+  indexPackAt,
+  type PackIndex,
+  parseIndex,
+  parseIndexHeader,
+  verifyIndex,
+} from "./pack-index.ts";
 import { createPackWriter, packBufferBytes } from "./pack-writer.ts";
 
 const SEED = 45;
@@ -26,7 +38,8 @@ function directoryOf(ids: readonly Uint8Array[]) {
 
 function build(packs: readonly (readonly Uint8Array[])[]): PackIndex {
   const builder = createIndexBuilder(CONTENT);
-  for (const [ordinal, ids] of packs.entries()) builder.add({ recordId: new Uint8Array(32).fill(ordinal) as RecordId, frameBytes: 100 + ordinal, ...directoryOf(ids) });
+  for (const [ordinal, ids] of packs.entries())
+    builder.add({ recordId: new Uint8Array(32).fill(ordinal) as RecordId, frameBytes: 100 + ordinal, ...directoryOf(ids) });
   return parseIndex(CONTENT, builder.build(vaultId, deviceIdOf(signer.publicKey), signer));
 }
 

@@ -205,7 +205,8 @@ function checkEntry(index: PackIndex, entryIndex: number): void {
   const { plaintext } = index;
   const at = index.entriesOffset + entryIndex * INDEX_ENTRY_BYTES;
   if (plaintext[at + 50] !== 0 || plaintext[at + 51] !== 0) throw new Fault("format", "index: reserved bytes are not zero");
-  if (entryIndex > 0 && compareAt(plaintext, at, plaintext.subarray(at - INDEX_ENTRY_BYTES, at), 32) <= 0) throw new Fault("format", "index: entries not in order");
+  if (entryIndex > 0 && compareAt(plaintext, at, plaintext.subarray(at - INDEX_ENTRY_BYTES, at), 32) <= 0)
+    throw new Fault("format", "index: entries not in order");
   const fenceAt = index.fencesOffset + (entryIndex / INDEX_FENCE_ENTRIES) * INDEX_FENCE_BYTES;
   if (entryIndex % INDEX_FENCE_ENTRIES === 0 && compareAt(plaintext, at, plaintext.subarray(fenceAt, fenceAt + INDEX_FENCE_BYTES), INDEX_FENCE_BYTES) !== 0) {
     throw new Fault("format", "index: fence does not match its entry");
@@ -215,7 +216,7 @@ function checkEntry(index: PackIndex, entryIndex: number): void {
   const offset = readU32(plaintext, at + 36);
   const storedBytes = readU32(plaintext, at + 40);
   const packBytes = readU32(plaintext, INDEX_HEADER_BYTES + ordinal * INDEX_PACK_BYTES + 36);
-  if (offset < DIRECTORY_HEAD_BYTES + DIRECTORY_ENTRY_BYTES || offset + storedBytes > packBytes) throw new Fault("format", "index: object lies outside its pack");
+  if (offset < DIRECTORY_HEAD_BYTES + DIRECTORY_ENTRY_BYTES || offset + storedBytes > packBytes)
+    throw new Fault("format", "index: object lies outside its pack");
   checkStoredObject(index.packClass, plaintext[at + 49] as number, plaintext[at + 48] as number, storedBytes, readU32(plaintext, at + 44));
 }
-

@@ -1,14 +1,14 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex } from "@holdfast/base";
 import { createObjectIdHasher, sha256 } from "@holdfast/crypto";
 import { PACK_TARGET_BYTES } from "@holdfast/protocol";
 import { createSeededRandom, flippedBits, truncations } from "@holdfast/testkit";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { createZstdCompressor } from "./adapters/zstd-node.ts";
 import { CODECS, OBJECT_KINDS, openObject, PACK_CLASSES } from "./object.ts";
 import { type Pack, parsePack, storedBytesOf, storedObjectAt } from "./pack.ts";
 import { createPackDealer } from "./pack-dealer.ts";
-import { createPackWriter, packBufferBytes, type PackWriter } from "./pack-writer.ts";
+import { createPackWriter, type PackWriter, packBufferBytes } from "./pack-writer.ts";
 import { paddedPackBytes, padme } from "./padme.ts";
 import { SAMPLE_ID_KEY } from "./testing/samples.ts";
 
@@ -140,7 +140,10 @@ describe("pack dealer", () => {
 
   it("puts what is left into one pack when it fits, else into two", () => {
     const small = Array.from({ length: 20 }, () => random.bytes(100));
-    assert.deepEqual(deal([createWriter(), createWriter()], small).packs.map((ids) => ids.length), [20]);
+    assert.deepEqual(
+      deal([createWriter(), createWriter()], small).packs.map((ids) => ids.length),
+      [20],
+    );
     const large = Array.from({ length: 8 }, () => random.bytes(1_200_000));
     const { packs, closedBefore } = deal([createWriter(), createWriter()], large);
     assert.equal(packs.flat().length, 8);

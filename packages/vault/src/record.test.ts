@@ -1,9 +1,9 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex, equalBytes } from "@holdfast/base";
 import { asEpochSecret, deriveEpochKeys, sha256 } from "@holdfast/crypto";
 import { asVaultId, parseFrame, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
 import { createSeededRandom, damages } from "@holdfast/testkit";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { createRecordOpener, createRecordSealer, RANGE_FRONT_BYTES, type SealedKind } from "./record.ts";
 
 const random = createSeededRandom(48);
@@ -12,7 +12,14 @@ const keysByEpoch = [0, 300].map((epoch) => deriveEpochKeys(asEpochSecret(random
 const [keys, keysOf300] = keysByEpoch as [(typeof keysByEpoch)[0], (typeof keysByEpoch)[0]];
 const opener = createRecordOpener(vaultId, (epoch) => keysByEpoch.find((candidate) => candidate.epoch === epoch) ?? null);
 const sealer = createRecordSealer(vaultId, keys, random);
-const KINDS: readonly SealedKind[] = [RECORD_KINDS.config, RECORD_KINDS.contentPack, RECORD_KINDS.structurePack, RECORD_KINDS.contentIndex, RECORD_KINDS.structureIndex, RECORD_KINDS.snapshot];
+const KINDS: readonly SealedKind[] = [
+  RECORD_KINDS.config,
+  RECORD_KINDS.contentPack,
+  RECORD_KINDS.structurePack,
+  RECORD_KINDS.contentIndex,
+  RECORD_KINDS.structureIndex,
+  RECORD_KINDS.snapshot,
+];
 const INTEGRITY = { name: "Fault", code: "integrity" };
 
 describe("records", () => {

@@ -4,7 +4,18 @@
  */
 import { assert, type Bytes, equalBytes, Fault, type Random } from "@holdfast/base";
 import { aes256Gcm, type EpochKeys, type InputKey, type Suite, sha256, suiteById } from "@holdfast/crypto";
-import { encodeCanonical, encodeFrameHead, FORMAT_VERSION, FRAME_BYTES_MAX, parseFrame, parseFrameHead, RECORD_KINDS, type RecordId, type RecordKind, type VaultId } from "@holdfast/protocol";
+import {
+  encodeCanonical,
+  encodeFrameHead,
+  FORMAT_VERSION,
+  FRAME_BYTES_MAX,
+  parseFrame,
+  parseFrameHead,
+  RECORD_KINDS,
+  type RecordId,
+  type RecordKind,
+  type VaultId,
+} from "@holdfast/protocol";
 
 /** Kinds whose body is sealed under an epoch. */
 export type SealedKind = Exclude<RecordKind, typeof RECORD_KINDS.slot | typeof RECORD_KINDS.journalEntry | typeof RECORD_KINDS.receipt>;

@@ -1,7 +1,7 @@
-import { bytesToHex, utf8 } from "@holdfast/base";
-import { damages } from "@holdfast/testkit";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { bytesToHex, utf8 } from "@holdfast/base";
+import { damages } from "@holdfast/testkit";
 import { checkConfig, encodeConfig } from "./config.ts";
 import { encodeSnapshot, lineOf, parseSnapshot, type Snapshot } from "./snapshot.ts";
 import { numberedId, SAMPLE_ID_KEY } from "./testing/samples.ts";
@@ -55,7 +55,8 @@ describe("snapshots", () => {
   it("of one source are in one line whatever the order of its paths", () => {
     const line = bytesToHex(lineOf(SAMPLE_ID_KEY, SOURCE));
     assert.equal(bytesToHex(lineOf(SAMPLE_ID_KEY, { ...SOURCE, paths: SOURCE.paths.toReversed() })), line);
-    for (const changes of [{ host: "other" }, { setName: null }, { paths: [utf8("/a")] }]) assert.notEqual(bytesToHex(lineOf(SAMPLE_ID_KEY, { ...SOURCE, ...changes })), line);
+    for (const changes of [{ host: "other" }, { setName: null }, { paths: [utf8("/a")] }])
+      assert.notEqual(bytesToHex(lineOf(SAMPLE_ID_KEY, { ...SOURCE, ...changes })), line);
   });
 
   it("the config with any damage is refused", () => {

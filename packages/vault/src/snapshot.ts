@@ -81,7 +81,11 @@ export function encodeSnapshot(snapshot: Snapshot): Bytes {
   ]);
   assert(snapshot.failureCount >= snapshot.failures.length, "snapshot: failures are counted");
   if (snapshot.tags.length > 0) fields.set(8, snapshot.tags);
-  if (snapshot.failures.length > 0) fields.set(10, snapshot.failures.map(({ path, reason }) => [path, reason]));
+  if (snapshot.failures.length > 0)
+    fields.set(
+      10,
+      snapshot.failures.map(({ path, reason }) => [path, reason]),
+    );
   if (snapshot.failureCount > snapshot.failures.length) fields.set(11, snapshot.failureCount);
   if (snapshot.losses.length > 0) fields.set(12, snapshot.losses);
   if (snapshot.isPartial) fields.set(13, true);

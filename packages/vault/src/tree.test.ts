@@ -1,8 +1,8 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex, Fault, utf8 } from "@holdfast/base";
 import { type Canonical, decodeCanonical, encodeCanonical, type ObjectId } from "@holdfast/protocol";
 import { createSeededRandom, damages } from "@holdfast/testkit";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { CborWriter } from "./cbor-writer.ts";
 import type { ContentItem } from "./content.ts";
 import { type Entry, FILE_KINDS, type FileKind, writeEntry } from "./entry.ts";
@@ -46,7 +46,13 @@ function anyEntry(): Entry {
     sizeBytes: !isFile ? 0 : hasList ? anyNumber() : sizeBytes,
     linkTarget: kind === FILE_KINDS.symlink ? random.bytes(random.below(300)) : null,
     device: isDevice ? { major: anyNumber(), minor: anyNumber() } : null,
-    xattrs: random.pick([[], [{ name: utf8("user.a"), value: random.bytes(50) }, { name: utf8("user.b"), value: new Uint8Array(0) }]]),
+    xattrs: random.pick([
+      [],
+      [
+        { name: utf8("user.a"), value: random.bytes(50) },
+        { name: utf8("user.b"), value: new Uint8Array(0) },
+      ],
+    ]),
     inode: kind !== FILE_KINDS.folder && random.below(3) === 0 ? { fileSystem: random.below(3), inode: anyNumber() } : null,
     content: !isFile ? null : hasList ? { items: null, listId: numberedId(7) } : items.length === 0 ? null : { items, listId: null },
     subtree: kind === FILE_KINDS.folder ? numberedId(8) : null,
@@ -103,7 +109,14 @@ describe(`tree entries (seed ${SEED})`, () => {
       writeEntry(writer, entry);
       const written = writer.bytes.slice(0, writer.length);
       assert.equal(bytesToHex(written), bytesToHex(encodeCanonical(entryMap(entry))));
-      const node = parseTree(encodeCanonical(new Map<number, Canonical>([[1, 0], [2, [entryMap(entry)]]])));
+      const node = parseTree(
+        encodeCanonical(
+          new Map<number, Canonical>([
+            [1, 0],
+            [2, [entryMap(entry)]],
+          ]),
+        ),
+      );
       assert.deepEqual(node.entries, [entry]);
     }
   });
@@ -119,12 +132,18 @@ describe(`tree entries (seed ${SEED})`, () => {
       { uid: -1 },
       { uid: 0.5 },
       { gid: 2 ** 53 },
-      { xattrs: [{ name: utf8("b"), value: utf8("") }, { name: utf8("a"), value: utf8("") }] },
+      {
+        xattrs: [
+          { name: utf8("b"), value: utf8("") },
+          { name: utf8("a"), value: utf8("") },
+        ],
+      },
       { xattrs: [{ name: utf8("a"), value: new Uint8Array(262_144) }] },
       { kind: FILE_KINDS.symlink, linkTarget: new Uint8Array(4097) },
       { kind: FILE_KINDS.folder },
     ];
-    for (const changes of bad) assert.throws(() => writeEntry(new CborWriter(16), sampleEntry("a", changes)), { name: "AssertionFailure" }, JSON.stringify(changes));
+    for (const changes of bad)
+      assert.throws(() => writeEntry(new CborWriter(16), sampleEntry("a", changes)), { name: "AssertionFailure" }, JSON.stringify(changes));
   });
 
   it("with any damage are refused, or are again what the general decoder accepts and the writer writes", () => {
@@ -210,14 +229,25 @@ describe("folders", () => {
   });
 
   it("are refused when a node is not the one its parent tells of", async () => {
-    const leaf = (...names: string[]) => new Map<number, Canonical>([[1, 0], [2, names.map((name) => entryMap(sampleEntry(name)))]]);
-    const above = (level: number, ...items: [string, ObjectId][]) => new Map<number, Canonical>([[1, level], [2, items.map(([name, id]) => [utf8(name), id])]]);
+    const leaf = (...names: string[]) =>
+      new Map<number, Canonical>([
+        [1, 0],
+        [2, names.map((name) => entryMap(sampleEntry(name)))],
+      ]);
+    const above = (level: number, ...items: [string, ObjectId][]) =>
+      new Map<number, Canonical>([
+        [1, level],
+        [2, items.map(([name, id]) => [utf8(name), id])],
+      ]);
     const cases: readonly [string, (emit: (node: Map<number, Canonical>) => ObjectId) => ObjectId][] = [
       ["first name differs", (emit) => emit(above(1, ["a", emit(leaf("b"))]))],
       ["names reach into the next node", (emit) => emit(above(1, ["a", emit(leaf("a", "c"))], ["b", emit(leaf("b"))]))],
       ["level jumps", (emit) => emit(above(2, ["a", emit(leaf("a"))]))],
       ["an empty node under another", (emit) => emit(above(1, ["a", emit(leaf())]))],
-      ["names reach into the next node two levels below", (emit) => emit(above(2, ["a", emit(above(1, ["a", emit(leaf("a", "c"))]))], ["b", emit(above(1, ["b", emit(leaf("b"))]))]))],
+      [
+        "names reach into the next node two levels below",
+        (emit) => emit(above(2, ["a", emit(above(1, ["a", emit(leaf("a", "c"))]))], ["b", emit(above(1, ["b", emit(leaf("b"))]))])),
+      ],
     ];
     for (const [name, build] of cases) {
       const keeper = createObjectKeeper();

@@ -1,9 +1,10 @@
 /** Runs every file in packages/vault/vectors: each operation turns the input into what `expect` must equal, or throws the fault it names. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bytesToHex, Fault, u32, utf8 } from "@holdfast/base";
 import { asSigningPublicKey, createObjectIdHasher, createVerifier, type ObjectIdKey, sha256 } from "@holdfast/crypto";
 import { asRecordId, asVaultId, decodeCanonical, type ObjectId } from "@holdfast/protocol";
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { createZstdCompressor } from "./adapters/zstd-node.ts";
 import { createCutter, createGear, findCut } from "./chunker.ts";
 import { checkConfig, encodeConfig } from "./config.ts";
@@ -92,7 +93,15 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const entries = Array.from({ length: index.entryCount }, (_, at) => indexEntryAt(index, at));
     return {
       packs: packs.map((pack) => [bytesToHex(pack.recordId), pack.frameBytes, pack.plainBytes]),
-      entries: entries.map((entry) => [bytesToHex(entry.objectId), entry.packOrdinal, entry.offset, entry.storedBytes, entry.plainBytes, entry.codec, entry.kind]),
+      entries: entries.map((entry) => [
+        bytesToHex(entry.objectId),
+        entry.packOrdinal,
+        entry.offset,
+        entry.storedBytes,
+        entry.plainBytes,
+        entry.codec,
+        entry.kind,
+      ]),
       isSigned: verifyIndex(index, asVaultId(fromHex(input.vaultId)), createVerifier(asSigningPublicKey(fromHex(input.deviceKey)))),
     };
   },
@@ -102,7 +111,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const { host, tags, failureCount, isPartial, setName } = snapshot;
     return { host, tags, failureCount, isPartial, setName };
   },
-  line: ({ objectIdKey, host, paths, setName }) => ({ line: bytesToHex(lineOf(fromHex(objectIdKey) as ObjectIdKey, { host, paths: paths.map(fromHex), setName })) }),
+  line: ({ objectIdKey, host, paths, setName }) => ({
+    line: bytesToHex(lineOf(fromHex(objectIdKey) as ObjectIdKey, { host, paths: paths.map(fromHex), setName })),
+  }),
   needs({ ids, base }) {
     const entryId = asRecordId(new Uint8Array(32));
     const { needs } = needsOf(recordSetOf(ids.map(fromHex)), base === null ? null : { entryId, set: recordSetOf(base.map(fromHex)) });
@@ -124,13 +135,13 @@ describe("vectors of the vault", () => {
     it(name, async () => {
       const run = OPERATIONS[operation];
       assert.ok(run !== undefined, `no operation ${operation}`);
-      if (expect["fault"] === undefined) {
+      if (expect.fault === undefined) {
         assert.deepEqual(await run(input), expect);
         return;
       }
       await assert.rejects(
         async () => run(input),
-        (error) => error instanceof Fault && error.code === expect["fault"],
+        (error) => error instanceof Fault && error.code === expect.fault,
       );
     });
   }

@@ -1,7 +1,7 @@
-import { Fault, utf8 } from "@holdfast/base";
-import { createSeededRandom } from "@holdfast/testkit";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Fault, utf8 } from "@holdfast/base";
+import { createSeededRandom } from "@holdfast/testkit";
 import { createZstdCompressor } from "./adapters/zstd-node.ts";
 import { checkFrame, createCompressor } from "./zstd.ts";
 
@@ -37,7 +37,8 @@ describe("zstd of this runtime", () => {
     const frame = zstd.compress(TEXT.subarray(0, 5_000)) as Uint8Array;
     assert.throws(() => zstd.decompress(frame, 4_999), { name: "Fault", code: "format" });
     assert.throws(() => zstd.decompress(frame, 5_001), { name: "Fault", code: "format" });
-    for (let length = 0; length < frame.length; length++) assert.throws(() => zstd.decompress(frame.slice(0, length), 5_000), { name: "Fault", code: "format" });
+    for (let length = 0; length < frame.length; length++)
+      assert.throws(() => zstd.decompress(frame.slice(0, length), 5_000), { name: "Fault", code: "format" });
   });
 
   it("never throws anything but a fault on damaged frames", async () => {

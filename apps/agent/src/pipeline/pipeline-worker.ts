@@ -62,7 +62,8 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
   const message = (type: TreeMessage["type"], walker: Walker, root: TreeMessage["root"]): TreeMessage => {
     // The structure that closed a partial tree was stored just now: it lies in packs before the message goes.
     settle(walker);
-    return { type, root, needed: new Uint8Array(needed.memory).slice(), totals: { ...walker.assembler.totals } };
+    const neededBytes = Math.ceil(shared.packOrdinalEnd / 32) * 4;
+    return { type, root, needed: new Uint8Array(needed.memory).slice(0, neededBytes), totals: { ...walker.assembler.totals } };
   };
   post({ type: "notes", losses: losses(loaded.platform.capabilities), fallbackReason: loaded.fallbackReason });
   let partialsTaken = 0;

@@ -180,6 +180,7 @@ export class TreeAssembler {
         return this.#part(event, wait);
       case "big": {
         const outcome = this.#options.finishBigFile(event.file);
+        this.#countRead(outcome.draft);
         if (outcome.draft !== null) this.#whole(outcome.draft, outcome.ids);
         return true;
       }
@@ -220,6 +221,11 @@ export class TreeAssembler {
     this.#need(ids);
   }
 
+  #countRead(draft: EntryDraft | null): void {
+    this.#options.shared.count(COUNTERS.filesRead, 1);
+    this.#options.shared.count(COUNTERS.bytesRead, draft?.entry.sizeBytes ?? 0);
+  }
+
   #list(draft: EntryDraft, encoded: Uint8Array, ids: Uint8Array): void {
     const { listing } = this.#options;
     if (listing === null) return;
@@ -249,6 +255,7 @@ export class TreeAssembler {
       return true;
     }
     const draft = this.#settle(event, result);
+    this.#countRead(draft);
     if (draft !== null) this.#whole(draft, joinIds(result.chunks));
     return true;
   }

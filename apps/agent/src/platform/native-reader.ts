@@ -10,7 +10,6 @@ import {
   EINTR,
   EINVAL,
   ENXIO,
-  EPERM,
   type Linux,
   lastFault,
   type OpenFlags,
@@ -188,13 +187,12 @@ function readSmallFile(context: NativeContext, folder: number, name: Uint8Array,
   }
 }
 
-/** Only root and owners may leave the access time alone; everybody else is told EPERM and opens again without. */
+/** Only root and owners may leave the access time alone; others are told EPERM and open again without. */
 function openRead(context: NativeContext, folder: number, name: Uint8Array): FileHandle {
   const { linux, memory, flags } = context;
   const { calls } = linux;
   const path = memory.name(name);
   let file = calls.openat(folder, path, flags.readOnly | flags.noFollow | flags.noAccessTime, 0);
-  if (file < 0 && linux.lastErrno() === EPERM) file = calls.openat(folder, path, flags.readOnly | flags.noFollow, 0);
   if (file < 0) file = retry(linux, "open", () => calls.openat(folder, path, flags.readOnly | flags.noFollow, 0));
   return file as FileHandle;
 }

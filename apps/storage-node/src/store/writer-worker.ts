@@ -25,7 +25,7 @@ import {
   putSetting,
   revokeDevice,
 } from "./catalog-writer.ts";
-import { connectWriter, DiskFault, inTransaction, type Transaction } from "./database.ts";
+import { checkpoint, connectWriter, DiskFault, inTransaction, type Transaction } from "./database.ts";
 import { CATALOG_MIGRATIONS } from "./migrations.ts";
 import { type StepResult, type UploadStep, VaultWriter } from "./vault-writer.ts";
 import { type CallMessage, type CallPort, reply, replyFault } from "./worker-call.ts";
@@ -53,6 +53,8 @@ export type StepReply = { readonly kind: "part"; readonly buffer: ArrayBuffer } 
 const GROUP_BYTES_MAX = 16 * 1024 * 1024;
 const GROUP_WAIT_MS = 3;
 const OPEN_VAULTS_MAX = 64;
+/** A commit of the catalog writes a few pages of 16 KiB. */
+const CATALOG_COMMITS_PER_CHECKPOINT = 64;
 
 const options = workerData as WriterOptions;
 const port = assertDefined(parentPort, "runs as a worker") as unknown as CallPort;
@@ -62,7 +64,13 @@ const vaults = new Map<string, VaultWriter>();
 const suspects = new Set<string>();
 const refusedUploads = new Map<number, Fault>();
 
-const catalogued = <Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> => inTransaction(catalog, "catalog", work);
+let catalogCommits = 0;
+
+async function catalogued<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+  const result = await inTransaction(catalog, "catalog", work);
+  if (++catalogCommits % CATALOG_COMMITS_PER_CHECKPOINT === 0) await checkpoint(catalog);
+  return result;
+}
 
 const methods = {
   /** Answers once the catalog is open. */
@@ -91,6 +99,7 @@ const methods = {
   async close(): Promise<void> {
     for (const vault of vaults.values()) await vault.close();
     vaults.clear();
+    await checkpoint(catalog);
     catalog.close();
   },
 };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bytes, concatBytes, equalBytes } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
-import { createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
+import { asSigningSeed, createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
 import {
   type AccountId,
   asAccountId,
@@ -52,18 +52,33 @@ export function frameOf(kind: RecordKind, body: Bytes): TestFrame {
   return { id: asRecordId(sha256(frame)), frame };
 }
 
+/** Keys that a test may fix. */
+export interface FixtureKeys {
+  readonly owner: Signer;
+  readonly device: Signer;
+  readonly account: AccountId;
+  readonly nodeSeed: Bytes;
+}
+
+export interface FixtureOptions extends Partial<StoreOptions> {
+  readonly keys?: FixtureKeys;
+  readonly lease?: LeaseId;
+}
+
 /** Who writes: keys of an owner and of one device, and the chain as they know it. */
 export class TestAccount {
-  readonly owner: Signer = createSigner(generateSigningKey(systemRandom).seed);
+  readonly owner: Signer;
   readonly deviceSigner: Signer;
-  readonly account: AccountId = asAccountId(systemRandom.bytes(16));
+  readonly account: AccountId;
   readonly vault: VaultRef["vault"];
   readonly device: DeviceId;
   head: { seq: number; entry: RecordId } | null = null;
   lastReceipt: RecordId | null = null;
 
-  constructor(deviceSigner: Signer = createSigner(generateSigningKey(systemRandom).seed)) {
-    this.deviceSigner = deviceSigner;
+  constructor(keys: Partial<FixtureKeys> = {}) {
+    this.owner = keys.owner ?? createSigner(generateSigningKey(systemRandom).seed);
+    this.deviceSigner = keys.device ?? createSigner(generateSigningKey(systemRandom).seed);
+    this.account = keys.account ?? asAccountId(systemRandom.bytes(16));
     this.vault = asVaultId(sha256(this.owner.publicKey).slice(0, 16));
     this.device = asDeviceId(sha256(this.deviceSigner.publicKey).slice(0, 16));
   }
@@ -118,20 +133,23 @@ export class TestAccount {
 export class VaultFixture implements AsyncDisposable {
   readonly folder: string;
   readonly nodeSigner: Signer;
-  readonly account: TestAccount = new TestAccount();
+  readonly account: TestAccount;
   readonly budget: BodyBudget = new BodyBudget(systemClock, 48 * 1024 * 1024, 5000);
-  readonly lease: LeaseId = asLeaseId(systemRandom.bytes(16));
+  readonly lease: LeaseId;
   store!: Store;
   readonly #options: Partial<StoreOptions>;
-  readonly #nodeSeed = generateSigningKey(systemRandom).seed;
+  readonly #nodeSeed: Bytes;
 
-  private constructor(folder: string, options: Partial<StoreOptions>) {
+  private constructor(folder: string, { keys, lease, ...options }: FixtureOptions) {
     this.folder = folder;
+    this.account = new TestAccount(keys);
+    this.lease = lease ?? asLeaseId(systemRandom.bytes(16));
     this.#options = options;
-    this.nodeSigner = createSigner(this.#nodeSeed);
+    this.#nodeSeed = keys?.nodeSeed ?? systemRandom.bytes(32);
+    this.nodeSigner = createSigner(asSigningSeed(this.#nodeSeed));
   }
 
-  static async create(options: Partial<StoreOptions> = {}): Promise<VaultFixture> {
+  static async create(options: FixtureOptions = {}): Promise<VaultFixture> {
     const fixture = new VaultFixture(options.folder ?? mkdtempSync(join(tmpdir(), "holdfast-store-")), options);
     await fixture.open();
     await fixture.store.writer.call("addInvite", [

@@ -28,9 +28,14 @@ async function zstdLibrary(): Promise<ZstdLibrary> {
   };
 }
 
+/** The one instance: a second `init` of the package corrupts the memory of the first. */
+let wasmOnce: Promise<ZstdLibrary> | null = null;
+
 /** Needs the frame's content size to have been checked: it allocates by it. */
-async function wasmLibrary(): Promise<ZstdLibrary> {
-  const wasm = await import("@bokuweb/zstd-wasm");
-  await wasm.init();
-  return { compress: (bytes) => wasm.compress(bytes, LEVEL), decompress: (frame) => wasm.decompress(frame) };
+function wasmLibrary(): Promise<ZstdLibrary> {
+  wasmOnce ??= import("@bokuweb/zstd-wasm").then(async (wasm) => {
+    await wasm.init();
+    return { compress: (bytes) => wasm.compress(bytes, LEVEL), decompress: (frame) => wasm.decompress(frame) };
+  });
+  return wasmOnce;
 }

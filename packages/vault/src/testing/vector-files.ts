@@ -1,7 +1,8 @@
 /** Reads the vectors of this package for its tests: files named `operation.case.json` (docs/format.md §20). */
-import { assertDefined, type Bytes, hexToBytes } from "@holdfast/base";
+
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { assertDefined, type Bytes, hexToBytes } from "@holdfast/base";
 
 export interface Vector {
   readonly operation: string;

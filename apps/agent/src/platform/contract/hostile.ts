@@ -90,7 +90,8 @@ export function hostileContract(name: string, create: () => Platform): void {
         const target = new Uint8Array(new ArrayBuffer(16));
         assert.throws(() => platform.openFileAt(folder, utf8("zeros")), { name: "Fault", code: "conflict" });
         assert.throws(() => platform.readSmallFileAt(folder, utf8("zeros"), target, new EntryStats(1), 0), { name: "Fault", code: "conflict" });
-      }));
+      }),
+    );
 
     it("entries deeper than one path can name are saved, restored and removed, or fault", () =>
       inFolder(create, (fixture) => {

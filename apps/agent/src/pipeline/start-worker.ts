@@ -1,0 +1,31 @@
+/** Starts a worker thread of this program. One built file serves all roles: the entry looks at `workerData.role`. */
+import { Worker } from "node:worker_threads";
+
+export interface RunningWorker {
+  /** Resolves when the thread is over, whatever it did. */
+  readonly exited: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param data - Has a `role`; survives a structured clone.
+ * @param onMessage - Gets every message.
+ * @param onError - The thread broke without saying so itself.
+ */
+export function startWorker<Message>(data: { readonly role: string }, onMessage: (message: Message) => void, onError: (error: Error) => void): RunningWorker {
+  const worker = new Worker(workerEntry(), { workerData: data });
+  worker.on("message", onMessage);
+  worker.on("error", onError);
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  return {
+    exited,
+    async stop() {
+      await worker.terminate();
+    },
+  };
+}
+
+/** The built agent is one file, and so its own worker entry; from sources it is main.ts. */
+function workerEntry(): URL {
+  return import.meta.url.endsWith("/start-worker.ts") ? new URL("../main.ts", import.meta.url) : new URL(import.meta.url);
+}

@@ -1,0 +1,4 @@
+export interface RestoreWorkerData {
+  readonly role: "restore";
+}
+export async function runRestoreWorker(_data: RestoreWorkerData): Promise<void> {}
