@@ -3,10 +3,10 @@
  * mutual TLS on loopback with durable commits. CPU is that of agent and node; memory is told apart.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { Fault } from "@holdfast/base";
+import { assertDefined, Fault } from "@holdfast/base";
 import { findRuntime, ROOT, type RuntimeName } from "../tools/runtimes.mjs";
 import { bytesBelow, call, cpuMsOf, measure, peakKibOf, resetPeak } from "./measure.ts";
 import type { Program, Session, StepMeasured } from "./program.ts";
@@ -37,7 +37,8 @@ async function prepare(node: readonly string[], agent: readonly string[], folder
   mkdirSync(state, { recursive: true, mode: 0o700 });
   writeFileSync(passphraseFile, PASSPHRASE, { mode: 0o600 });
   await call([...node, "init", "--data", data, "--name", "localhost", "--passphrase-file", passphraseFile]);
-  const server = await startNode([...node, "serve", "--data", data, "--listen", "127.0.0.1", "--agent-port", "0", "--front-port", "0", "--json"]);
+  const ports = ["--agent-port", "0", "--front-port", "0"];
+  const server = await startNode([...node, "serve", "--data", data, "--listen", "127.0.0.1", ...ports, "--json"], join(folder, "node.log"));
   try {
     const code = inviteCode(await call([...node, "invite", "--data", data, "--account", "bench", "--json"]));
     await call([...agent, "enroll", code, "--state", state]);
@@ -64,17 +65,17 @@ async function measureBeside(server: ChildProcess, command: readonly string[]): 
   return { wallMs: agent.wallMs, cpuMs: agent.cpuMs + cpuMsOf(pid) - beforeMs, peakKib: agent.peakKib, nodePeakKib: peakKibOf(pid) };
 }
 
-/** Resolves with the first line of JSON on standard output, which says that the ports are open. */
-function startNode(command: readonly string[]): Promise<ChildProcess> {
+/** Resolves with the first line of JSON on standard output, which says that the ports are open. Its log goes to `logPath`. */
+function startNode(command: readonly string[], logPath: string): Promise<ChildProcess> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", openSync(logPath, "wx")] });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       reject(new Fault("internal", "bench: the storage node did not come up"));
     }, START_MS_MAX);
     child.once("exit", (code) => reject(new Fault("internal", `bench: the storage node ended with ${code}`)));
-    createInterface({ input: child.stdout }).once("line", () => {
+    createInterface({ input: assertDefined(child.stdout, "standard output is a pipe") }).once("line", () => {
       clearTimeout(timer);
       resolve(child);
     });

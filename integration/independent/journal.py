@@ -180,6 +180,7 @@ class Journal:
             partial = self.snapshots.get(supersedes)
             if partial is None or partial["body"]["complete"] or partial["device_id"] != entry["device_id"]:
                 raise Fault("denied", f"{what}: supersedes what is no partial snapshot of its device")
+            self.forgotten.add(supersedes)
         self.snapshots[entry["entry_id"]] = entry
 
     def _known(self, entry_ids, what):
@@ -187,7 +188,7 @@ class Journal:
             raise Fault("integrity", f"{what}: names an entry that is no snapshot")
 
     def retained(self):
-        """Snapshot and offload entries that no `forget` named, oldest first."""
+        """Snapshot and offload entries that no `forget` named and none superseded, oldest first."""
         return [entry for entry_id, entry in self.snapshots.items() if entry_id not in self.forgotten]
 
 

@@ -1,7 +1,13 @@
-/** Entry of the agent: the command line, or a worker's role. (Composition root; commands are registered in cli/.) */
+/** The agent's composition root: ports, the command line, and the workers of the same file. */
+import { homedir, hostname } from "node:os";
+import process from "node:process";
 import { isMainThread, workerData } from "node:worker_threads";
-
-if (!isMainThread) {
-  const { runWorker } = await import("./pipeline/worker-main.ts");
-  await runWorker(workerData);
-}
+import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
+import { reportFailure } from "./cli/failure.ts";
+import { createOperations } from "./cli/load-operations.ts";
+import { runProgram } from "./cli/program.ts";
+import type { ProgramPorts } from "./cli/program-ports.ts";
+import { runShell } from "./cli/shell-node.ts";
+import { createTerminal } from "./cli/terminal-node.ts";
+import { createProcesses } from "./state/process-node.ts";
+import { AGENT_VERSION } from "./version.ts";

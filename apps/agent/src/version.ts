@@ -1,16 +1,2 @@
-/** Who we are, for snapshots and `--version`. */
-
+/** Version of the agent, as snapshots and `--version` name it. A test compares it with package.json. */
 export const AGENT_VERSION = "0.1.0";
-
-interface RuntimeGlobals {
-  readonly Bun?: { readonly version: string };
-  readonly Deno?: { readonly version: { readonly deno: string } };
-}
-
-/** Name and version of the runtime, as in `bun 1.4.5`. */
-export function runtimeName(): string {
-  const { Bun, Deno } = globalThis as RuntimeGlobals;
-  if (Bun !== undefined) return `bun ${Bun.version}`;
-  if (Deno !== undefined) return `deno ${Deno.version.deno}`;
-  return `node ${process.versions.node}`;
-}

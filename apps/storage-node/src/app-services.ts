@@ -29,4 +29,3 @@ export interface AgentEnv {
 export interface FrontEnv {
   Bindings: HttpBindings;
 }
-

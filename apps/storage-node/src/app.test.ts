@@ -4,12 +4,22 @@ import { type Bytes, bytesToHex, concatBytes, type FaultCode, utf8 } from "@hold
 import { createSystemRandom } from "@holdfast/base/node";
 import { sha256 } from "@holdfast/crypto/hash";
 import { createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
-import { asDeviceId, asLeaseId, contentDigest, encodeMessage, type LeaseId, parseFault, RECORD_KINDS, RECORDS_BODY_BYTES_MAX, type VaultId } from "@holdfast/protocol";
+import {
+  asDeviceId,
+  asLeaseId,
+  contentDigest,
+  encodeMessage,
+  type LeaseId,
+  parseFault,
+  RECORD_KINDS,
+  RECORDS_BODY_BYTES_MAX,
+  type VaultId,
+} from "@holdfast/protocol";
 import { testKey } from "@holdfast/testkit";
 import { parseRange } from "./routes/record-routes.ts";
 import { createTestAuthority } from "./testing/certificates.ts";
 import { type EnrolledClient, NodeFixture } from "./testing/node-fixture.ts";
-import { enrollDevice, TestClient, type TestAnswer, type TestRequest } from "./testing/test-client.ts";
+import { enrollDevice, type TestAnswer, TestClient, type TestRequest } from "./testing/test-client.ts";
 import { randomFrame } from "./testing/vault-fixture.ts";
 
 const random = createSystemRandom();
@@ -27,6 +37,10 @@ before(async () => {
   lease = asLeaseId((await ada.client.recordStore(VAULT).lease(null)).lease);
 });
 after(() => node[Symbol.asyncDispose]());
+
+function setHeader(headers: Record<string, string>, name: string, value: string): void {
+  headers[name] = value;
+}
 
 function newSigner(): Signer {
   return createSigner(generateSigningKey(random).seed);
@@ -94,14 +108,15 @@ describe("agent port: the two bonds", () => {
   });
 
   const tampers: Record<string, (headers: Record<string, string>, body: Bytes | undefined) => Bytes | undefined | void> = {
-    "another nonce": (headers) => void (headers["signature-input"] = headers["signature-input"]?.replace(/nonce="../, 'nonce="ff') ?? ""),
-    "another time": (headers) => void (headers["signature-input"] = headers["signature-input"]?.replace(/created=(\d+)\./, (_all, seconds) => `created=${Number(seconds) + 1}.`) ?? ""),
-    "another host": (headers) => void (headers["host"] = "127.0.0.1"),
-    "another lease": (headers) => void (headers["holdfast-lease"] = "00".repeat(16)),
-    "another digest of ids": (headers) => void (headers["holdfast-records"] = contentDigest(sha256(utf8("other")))),
-    "a range that was not signed": (headers) => void (headers["range"] = "bytes=0-1"),
-    "fewer covered parts": (headers) => void (headers["signature-input"] = headers["signature-input"]?.replace(' "holdfast-lease"', "") ?? ""),
-    "a cut signature": (headers) => void (headers["signature"] = headers["signature"]?.replace(/......==/, "AAAAAA==") ?? ""),
+    "another nonce": (headers) => setHeader(headers, "signature-input", headers["signature-input"]?.replace(/nonce="../, 'nonce="ff') ?? ""),
+    "another time": (headers) =>
+      setHeader(headers, "signature-input", headers["signature-input"]?.replace(/created=(\d+)\./, (_all, seconds) => `created=${Number(seconds) + 1}.`) ?? ""),
+    "another host": (headers) => setHeader(headers, "host", "127.0.0.1"),
+    "another lease": (headers) => setHeader(headers, "holdfast-lease", "00".repeat(16)),
+    "another digest of ids": (headers) => setHeader(headers, "holdfast-records", contentDigest(sha256(utf8("other")))),
+    "a range that was not signed": (headers) => setHeader(headers, "range", "bytes=0-1"),
+    "fewer covered parts": (headers) => setHeader(headers, "signature-input", headers["signature-input"]?.replace(' "holdfast-lease"', "") ?? ""),
+    "a cut signature": (headers) => setHeader(headers, "signature", headers["signature"]?.replace(/......==/, "AAAAAA==") ?? ""),
   };
   for (const [name, tamper] of Object.entries(tampers)) {
     it(`refuses ${name}`, async () => {
@@ -181,9 +196,17 @@ describe("agent port: bad requests", () => {
     ["a message with an unknown field", { target: `${BASE}/leases`, body: encodeMessage({ other: 1 }) }, "format"],
     ["a message with a wrong type", { target: `${BASE}/leases`, body: encodeMessage({ lease: "text" }) }, "format"],
     ["an empty message", { target: `${BASE}/leases`, body: new Uint8Array(0) }, "format"],
-    ["ids that are not whole", { target: `${BASE}/records/have`, body: encodeMessage({ ids: new Uint8Array(33) }), headers: { "holdfast-lease": "00".repeat(16) } }, "format"],
+    [
+      "ids that are not whole",
+      { target: `${BASE}/records/have`, body: encodeMessage({ ids: new Uint8Array(33) }), headers: { "holdfast-lease": "00".repeat(16) } },
+      "format",
+    ],
     ["a have without a lease", { target: `${BASE}/records/have`, body: encodeMessage({ ids: new Uint8Array(0) }) }, "input"],
-    ["an entry that is none", { target: `${BASE}/journal`, body: encodeMessage({ entry: new Uint8Array(10), additions: new Uint8Array(0), drops: new Uint8Array(0) }) }, "format"],
+    [
+      "an entry that is none",
+      { target: `${BASE}/journal`, body: encodeMessage({ entry: new Uint8Array(10), additions: new Uint8Array(0), drops: new Uint8Array(0) }) },
+      "format",
+    ],
     ["a GET with a body", { method: "GET", target: "/v1/account", body: encodeMessage({}) }, "input"],
   ];
   for (const [name, request, code] of cases) {
@@ -191,9 +214,13 @@ describe("agent port: bad requests", () => {
   }
 
   it("refuses a body longer than any may be before reading it", async () => {
-    const headers = { "holdfast-lease": bytesToHex(lease), "holdfast-records": contentDigest(sha256(utf8(""))), "content-length": String(RECORDS_BODY_BYTES_MAX + 1) };
+    const headers = {
+      "holdfast-lease": bytesToHex(lease),
+      "holdfast-records": contentDigest(sha256(utf8(""))),
+      "content-length": String(RECORDS_BODY_BYTES_MAX + 1),
+    };
     const connection = node.connect(ada.signer, ada.identity);
-    const tamper = (sent: Record<string, string>): void => void (sent["connection"] = "close");
+    const tamper = (sent: Record<string, string>): void => setHeader(sent, "connection", "close");
     await refusedWith(connection.exchange({ method: "POST", target: `${BASE}/records`, headers, tamper }), "limit");
   });
 
@@ -209,7 +236,10 @@ describe("agent port: bad requests", () => {
     const client = node.connect(ada.signer, ada.identity);
     const frame = randomFrame(RECORD_KINDS.contentPack, 3_000_000);
     for (let count = 0; count < 5; count++) {
-      await refusedWith(client.exchange(recordsRequest([frame], { headers: { "holdfast-lease": "00".repeat(16), "holdfast-records": contentDigest(sha256(frame.id)) } })), "missing");
+      await refusedWith(
+        client.exchange(recordsRequest([frame], { headers: { "holdfast-lease": "00".repeat(16), "holdfast-records": contentDigest(sha256(frame.id)) } })),
+        "missing",
+      );
       assert.equal((await client.exchange({ target: "/v1/account" })).status, 200);
     }
     assert.deepEqual(await client.recordStore(VAULT).put([{ id: frame.id, parts: [frame.frame] }], lease), { stored: 1, present: 0 });
@@ -220,7 +250,8 @@ describe("agent port: bad requests", () => {
     assert.deepEqual(parseRange("bytes=0-9", 100), { first: 0, last: 9 });
     assert.deepEqual(parseRange("bytes=90-200", 100), { first: 90, last: 99 });
     assert.deepEqual(parseRange("bytes=99-", 100), { first: 99, last: 99 });
-    for (const header of ["bytes=100-", "bytes=5-4", "bytes=-5", "bytes=0-1,2-3", "items=0-1", "bytes=a-b"]) assert.throws(() => parseRange(header, 100), { code: "input" });
+    for (const header of ["bytes=100-", "bytes=5-4", "bytes=-5", "bytes=0-1,2-3", "items=0-1", "bytes=a-b"])
+      assert.throws(() => parseRange(header, 100), { code: "input" });
   });
 });
 
@@ -257,7 +288,12 @@ describe("front port: enrolment", () => {
   it("a certificate request that proves nothing is refused", async () => {
     const invite = await node.invite("bob");
     const signer = newSigner();
-    const body = encodeMessage({ secret: invite.secret, csr: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n", deviceKey: signer.publicKey, label: "x" });
+    const body = encodeMessage({
+      secret: invite.secret,
+      csr: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+      deviceKey: signer.publicKey,
+      label: "x",
+    });
     await assert.rejects(enrollDevice(invite, node.rootPem, signer, { body }), { code: "format" });
     await enrollDevice(invite, node.rootPem, signer);
   });

@@ -3,7 +3,7 @@
  * can enter. Commands use it, since one process owns the store.
  */
 import { chmodSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, request as httpRequest } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { type Clock, FAULTS, Fault, isFault, isFaultCode, type Random } from "@holdfast/base";
 import { asAccountId, encodeInvite, LABEL_BYTES_MAX, SHORT_ID_BYTES } from "@holdfast/protocol";
@@ -12,10 +12,20 @@ import type { NodeIdentity } from "./node-identity.ts";
 import type { Store } from "./store/store.ts";
 
 export const inviteOrder = z.strictObject({
-  account: z.string().min(1).max(LABEL_BYTES_MAX).regex(/^[\p{L}\p{N} ._@-]+$/u, "want letters, digits, spaces or any of . _ @ -"),
+  account: z
+    .string()
+    .min(1)
+    .max(LABEL_BYTES_MAX)
+    .regex(/^[\p{L}\p{N} ._@-]+$/u, "want letters, digits, spaces or any of . _ @ -"),
   edition: z.enum(["dl", "se", "ese"]),
-  roles: z.array(z.enum(["agent", "maintainer", "auditor", "admin"])).min(1).max(4),
-  expiresMs: z.int().min(60_000).max(31 * 86_400_000),
+  roles: z
+    .array(z.enum(["agent", "maintainer", "auditor", "admin"]))
+    .min(1)
+    .max(4),
+  expiresMs: z
+    .int()
+    .min(60_000)
+    .max(31 * 86_400_000),
   quotaBytes: z.int().min(0).nullable(),
 });
 export type InviteOrder = z.infer<typeof inviteOrder>;
@@ -96,7 +106,9 @@ async function invite(options: ControlOptions, order: InviteOrder): Promise<Invi
   const nowMs = Math.floor(clock.nowMs());
   const expiresAtMs = nowMs + order.expiresMs;
   const { account, edition, quotaBytes, roles } = order;
-  await store.writer.call("addInvite", [{ secret, accountName: account, edition, quotaBytes, roles, accountId: asAccountId(random.bytes(SHORT_ID_BYTES)), nowMs, expiresAtMs }]);
+  await store.writer.call("addInvite", [
+    { secret, accountName: account, edition, quotaBytes, roles, accountId: asAccountId(random.bytes(SHORT_ID_BYTES)), nowMs, expiresAtMs },
+  ]);
   await store.writer.call("audit", [{ atMs: nowMs, actor: "operator", action: "invite", subject: account, origin: "control socket", result: "done" }]);
   const { rootSpkiSha256, hostNames } = identity;
   const code = encodeInvite({

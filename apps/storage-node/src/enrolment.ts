@@ -1,6 +1,6 @@
 /** From an invite, or a certificate about to end, to a client certificate. */
 import { Fault } from "@holdfast/base";
-import { issueAgentLeaf, encodeChain, parseCertificatePem } from "@holdfast/pki";
+import { encodeChain, issueAgentLeaf, parseCertificatePem } from "@holdfast/pki";
 import type { DeviceId, EnrollAnswer, EnrollRequest } from "@holdfast/protocol";
 import type { AppServices } from "./app-services.ts";
 

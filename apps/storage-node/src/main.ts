@@ -28,7 +28,10 @@ const program = new Command("holdfast-node")
   .version("0.1.0")
   .exitOverride()
   .configureHelp({ sortSubcommands: true })
-  .addHelpText("after", `\nExamples:\n  holdfast-node init --data /srv/holdfast --name backup.example.org\n  holdfast-node serve --data /srv/holdfast\n  holdfast-node invite --data /srv/holdfast --account ada\n${EXIT_HELP}`);
+  .addHelpText(
+    "after",
+    `\nExamples:\n  holdfast-node init --data /srv/holdfast --name backup.example.org\n  holdfast-node serve --data /srv/holdfast\n  holdfast-node invite --data /srv/holdfast --account ada\n${EXIT_HELP}`,
+  );
 
 program
   .command("init")
@@ -44,7 +47,8 @@ program
     if (options.json) return printJson(result);
     print(`Storage node made in ${result.data} for ${result.hostNames.join(", ")}.`);
     print(`Root key hash:  ${result.rootSpkiSha256}\nNode key:       ${result.nodeKey}`);
-    if (result.rootPassphrase !== undefined) print(`Root passphrase: ${result.rootPassphrase}\nWrite it down now; it is kept nowhere. It is needed once a year, for a new intermediate.`);
+    if (result.rootPassphrase !== undefined)
+      print(`Root passphrase: ${result.rootPassphrase}\nWrite it down now; it is kept nowhere. It is needed once a year, for a new intermediate.`);
     print(`Next: holdfast-node serve --data ${result.data}`);
   });
 
@@ -84,7 +88,13 @@ program
   .option("--json", "result as one line of JSON")
   .addHelpText("after", "\nExample:\n  holdfast-node invite --data /srv/holdfast --account ada --expires 2h")
   .action(async (options: { data: string; account: string; edition: string; roles: string; expires: number; quota?: number; json?: true }) => {
-    const order = { account: options.account, edition: options.edition, roles: options.roles.split(","), expiresMs: options.expires, quotaBytes: options.quota ?? null };
+    const order = {
+      account: options.account,
+      edition: options.edition,
+      roles: options.roles.split(","),
+      expiresMs: options.expires,
+      quotaBytes: options.quota ?? null,
+    };
     const answer = await askForInvite(new DataFolder(disk, options.data).controlPath, order);
     if (options.json) printJson(answer);
     else print(answer.code);

@@ -103,7 +103,10 @@ export class NodeIdentity {
 
   async #renewList(revoked: readonly RevokedCertificate[]): Promise<boolean> {
     const nowMs = this.#ports.clock.nowMs();
-    const revokedKey = revoked.map((certificate) => certificate.serial).sort().join(); // biome-ignore format: one key
+    const revokedKey = revoked
+      .map((certificate) => certificate.serial)
+      .sort()
+      .join();
     if (this.#crlPem !== "" && revokedKey === this.#revokedKey && nowMs - this.#crlIssuedAtMs < DAY_MS) return false;
     this.#crlPem = await issueCrl(this.#ports, this.issuer, {
       number: Math.floor(nowMs),
@@ -127,4 +130,3 @@ export function requireVerifiedTls(environment: Readonly<Record<string, string |
     throw new Fault("certificate", "environment: NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off, unset it");
   }
 }
-

@@ -1,9 +1,10 @@
 /** A storage node that serves: store, apps and both ports, with the checks that go on while it runs. */
-import { getRequestListener } from "@hono/node-server";
+
 import { type Clock, Fault, type Random } from "@holdfast/base";
 import { asSigningSeed, createSigner, type SigningPublicKey } from "@holdfast/crypto/signature";
 import { type TlsPolicy, tlsPolicy } from "@holdfast/pki";
 import { NODE_BODY_BYTES_MAX } from "@holdfast/protocol";
+import { getRequestListener } from "@hono/node-server";
 import { createAgentApp, createFrontApp } from "./app.ts";
 import type { AppServices } from "./app-services.ts";
 import { BodyBudget } from "./body-budget.ts";
@@ -106,7 +107,13 @@ async function openPorts(options: ServeOptions, identity: NodeIdentity, store: S
   };
 }
 
-function createPort(options: ServeOptions, identity: NodeIdentity, profile: TlsPolicy, demandClientCertificate: boolean, app: { fetch: Parameters<typeof getRequestListener>[0] }): TlsServer {
+function createPort(
+  options: ServeOptions,
+  identity: NodeIdentity,
+  profile: TlsPolicy,
+  demandClientCertificate: boolean,
+  app: { fetch: Parameters<typeof getRequestListener>[0] },
+): TlsServer {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return createTlsServer({
     profile,

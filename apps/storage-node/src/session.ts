@@ -6,7 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import { assertDefined, type Bytes, type Clock, equalBytes, Fault, hexToBytes } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
-import { asDeviceId, parseRequestSignature, PROTOCOL_VERSION, REQUEST_SKEW_MS_MAX, type Role, type SignedRequest } from "@holdfast/protocol";
+import { asDeviceId, PROTOCOL_VERSION, parseRequestSignature, REQUEST_SKEW_MS_MAX, type Role, type SignedRequest } from "@holdfast/protocol";
 import { NonceCache } from "./nonce-cache.ts";
 import type { KnownDevice } from "./store/catalog-reader.ts";
 import type { Store } from "./store/store.ts";
@@ -77,7 +77,9 @@ function checkVersion(request: IncomingMessage): void {
   const version = request.headers["holdfast-version"];
   if (version === String(PROTOCOL_VERSION)) return;
   const got = typeof version === "string" ? version.slice(0, 32) : "none";
-  throw new Fault("version", `protocol: no version in common, got ${got}, want ${PROTOCOL_VERSION}`, { detail: { agent: got, storageNode: String(PROTOCOL_VERSION) } });
+  throw new Fault("version", `protocol: no version in common, got ${got}, want ${PROTOCOL_VERSION}`, {
+    detail: { agent: got, storageNode: String(PROTOCOL_VERSION) },
+  });
 }
 
 function checkCreated(createdMs: number, nowMs: number, startedAtMs: number): void {

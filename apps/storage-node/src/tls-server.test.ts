@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { request as httpsRequest, type RequestOptions } from "node:https";
-import { connect as tcpConnect, type Socket } from "node:net";
+import { type Socket, connect as tcpConnect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { connect as tlsConnect } from "node:tls";
 import { bytesToHex } from "@holdfast/base";
-import { GUARD_LIMITS, type GuardLimits } from "./guard.ts";
 import { createSystemClock } from "@holdfast/base/node";
+import { GUARD_LIMITS, type GuardLimits } from "./guard.ts";
 import { createTestAuthority, type TestAuthority, type TestLeaf } from "./testing/certificates.ts";
 import { createTlsServer, peerOf, type TlsMaterial, type TlsServer } from "./tls-server.ts";
 
@@ -30,7 +30,10 @@ function material(): TlsMaterial {
   return { certificateChain: serverLeaf.cert, privateKey: serverLeaf.key, authorities: authority.root, revocationLists: authority.revocationList() };
 }
 
-async function startServer(limits: GuardLimits, onRequest?: Parameters<typeof createTlsServer>[0]["handler"]): Promise<{ server: TlsServer; port: number } & AsyncDisposable> {
+async function startServer(
+  limits: GuardLimits,
+  onRequest?: Parameters<typeof createTlsServer>[0]["handler"],
+): Promise<{ server: TlsServer; port: number } & AsyncDisposable> {
   const handler: Parameters<typeof createTlsServer>[0]["handler"] = (request, response) => {
     let byteCount = 0;
     request.on("data", (data: Uint8Array) => {
@@ -38,7 +41,14 @@ async function startServer(limits: GuardLimits, onRequest?: Parameters<typeof cr
     });
     request.on("end", () => response.end(`${byteCount} ${peerOf(request.socket)?.spkiSha256Hex}`));
   };
-  const server = createTlsServer({ profile: MODERN, material: material(), demandClientCertificate: true, clock: systemClock, limits, handler: onRequest ?? handler });
+  const server = createTlsServer({
+    profile: MODERN,
+    material: material(),
+    demandClientCertificate: true,
+    clock: systemClock,
+    limits,
+    handler: onRequest ?? handler,
+  });
   const port = await server.listen("127.0.0.1", 0);
   return { server, port, [Symbol.asyncDispose]: () => server.close(100) };
 }
@@ -211,7 +221,9 @@ describe("TLS port: hostile connections are closed", { timeout: 10_000 }, () => 
 
   it("a body under both content-length and chunked encoding", async () => {
     await using running = await startServer(GUARD_LIMITS);
-    const answer = await untilClosed(await openTls(running.port, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"));
+    const answer = await untilClosed(
+      await openTls(running.port, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+    );
     assert.doesNotMatch(answer, /200/);
   });
 

@@ -8,14 +8,14 @@ import { assert, type Bytes, concatBytes, equalBytes, Fault } from "@holdfast/ba
 import { createSha256, type Hasher, sha256 } from "@holdfast/crypto/hash";
 import {
   asRecordId,
+  type DeviceId,
   FRAME_HEAD_BYTES_MAX,
   FRAME_PART_BYTES,
   type LeaseId,
   parseFrameHead,
   RECORD_KINDS,
-  type RecordsAnswer,
   RECORDS_PER_REQUEST_MAX,
-  type DeviceId,
+  type RecordsAnswer,
   SLOT_BYTES_MAX,
 } from "@holdfast/protocol";
 import type { BodyBudget } from "./body-budget.ts";
@@ -122,7 +122,8 @@ class Upload {
       throw new Fault("denied", "records: journal entries and receipts have a route of their own");
     }
     const byteCount = parsed.bodyOffset + parsed.bodyBytes;
-    if (parsed.kind === RECORD_KINDS.slot && byteCount > SLOT_BYTES_MAX) throw new Fault("limit", `slot: got ${byteCount} bytes, want at most ${SLOT_BYTES_MAX}`);
+    if (parsed.kind === RECORD_KINDS.slot && byteCount > SLOT_BYTES_MAX)
+      throw new Fault("limit", `slot: got ${byteCount} bytes, want at most ${SLOT_BYTES_MAX}`);
     if (this.#frames.length >= RECORDS_PER_REQUEST_MAX) throw new Fault("limit", `records: want at most ${RECORDS_PER_REQUEST_MAX} in a request`);
     this.#head = [];
     this.#frame = { kind: parsed.kind, byteCount, hasher: createSha256(), takenBytes: 0, partIndex: 0, part: null, partBytes: 0 };

@@ -1,6 +1,7 @@
 /** The primitives that the journal's state machine and request signatures are checked with. */
-import { type SigningPublicKey, createVerifier } from "@holdfast/crypto/signature";
+
 import { sha256 } from "@holdfast/crypto/hash";
+import { createVerifier, type SigningPublicKey } from "@holdfast/crypto/signature";
 import type { Verifier } from "@holdfast/protocol";
 
 export const nodeVerifier: Verifier = {

@@ -213,7 +213,18 @@ describe("journal", () => {
     const other = testKey(60);
     refuses(journal, journal.frame(admission(other, ["agent"]), { by: other, ownerSigns: false }), "denied", "without the owner");
     refuses(journal, journal.frame(admission(testKey(61), ["agent"]), { by: other }), "denied", "an unknown device admits a third one");
+    refuses(journal, journal.frame(admission(other, ["agent"]), { by: other, ownerKey: other }), "integrity", "as its own owner");
+    refuses(
+      journal,
+      journal.frame(admission(other, ["agent"]), { by: testKey(61), payload: { device: other.deviceId } }),
+      "integrity",
+      "signed by another than the one it admits",
+    );
     journal.append(admission(other, ["agent"]), { by: other });
+    journal.append({ kind: 3, device: other.deviceId, badSince: null });
+    refuses(journal, journal.frame(admission(testKey(61), ["agent"]), { by: other }), "denied", "a revoked device admits a third one");
+    journal.append(admission(other, ["agent"]), { by: other });
+    assert.equal(journal.state.devices.get(bytesToHex(other.deviceId))?.revokedSeq, null);
   });
 
   it("refuses entries of another vault or account", () => {

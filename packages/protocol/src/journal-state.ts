@@ -163,7 +163,7 @@ function checkAuthority(state: JournalState, parsed: JournalEntry, verifier: Ver
   const admitsItself = body.kind === 2 && equalBytes(verifier.sha256(body.deviceKey).subarray(0, 16), payload.device);
   const founding = isGenesis || admitsItself ? body.deviceKey : null;
   const deviceKey = founding ?? device?.key;
-  if (deviceKey === undefined || (founding === null && false)) throw new Fault("denied", "journal entry: device unknown or revoked");
+  if (deviceKey === undefined || (founding === null && device?.revokedSeq !== null)) throw new Fault("denied", "journal entry: device unknown or revoked");
   if (!equalBytes(verifier.sha256(deviceKey).subarray(0, 16), payload.device)) throw new Fault("integrity", "journal entry: device id is not its key's");
   const needsOwner = OWNER_KINDS.has(body.kind);
   if (needsOwner !== (parsed.ownerSignature !== null)) {

@@ -6,7 +6,8 @@
  * Covered, in this order: `@method`, `@authority`, `@path`, `@query`, `holdfast-version`; with a body also
  * `content-length` and one of `content-digest` (RFC 9530, SHA-256 of the body) or `holdfast-records` (SHA-256 of the
  * record ids in order: each frame then hashes to its own id, so that no byte is hashed twice); `range` and
- * `holdfast-lease` when the request has them. A request that carries one of these headers uncovered is refused.
+ * `holdfast-lease` when the request has them. Refused is a request that
+ * carries one of these headers uncovered, has a body that none of the two digests covers, or does not say its version.
  */
 import { type Bytes, base64ToBytes, bytesToBase64, bytesToHex, Fault, hexToBytes, utf8 } from "@holdfast/base";
 import { asDeviceId, type DeviceId } from "./id.ts";

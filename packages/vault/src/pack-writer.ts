@@ -78,13 +78,7 @@ export function createPackWriter(packClass: PackClass, buffer: Uint8Array, objec
       checkStoredObject(packClass, kind, codec, stored.length, plainBytes);
       const at = objectCount * DIRECTORY_ENTRY_BYTES;
       buffer.set(objectId, at);
-      buffer[at + 32] = kind;
-      buffer[at + 33] = codec;
-      buffer[at + 34] = 0;
-      buffer[at + 35] = 0;
-      writeU32(buffer, at + 36, objectBytes);
-      writeU32(buffer, at + 40, stored.length);
-      writeU32(buffer, at + 44, plainBytes);
+      writeFields(buffer, at + 32, kind, codec, objectBytes, stored.length, plainBytes);
       buffer.set(stored, objectsStart + objectBytes);
       objectCount++;
       objectBytes += stored.length;
@@ -121,6 +115,17 @@ export function createPackWriter(packClass: PackClass, buffer: Uint8Array, objec
       isClosed = false;
     },
   };
+}
+
+/** What follows the object id in a directory entry. */
+function writeFields(buffer: Uint8Array, at: number, kind: ObjectKind, codec: number, offset: number, storedBytes: number, plainBytes: number): void {
+  buffer[at] = kind;
+  buffer[at + 1] = codec;
+  buffer[at + 2] = 0;
+  buffer[at + 3] = 0;
+  writeU32(buffer, at + 4, offset);
+  writeU32(buffer, at + 8, storedBytes);
+  writeU32(buffer, at + 12, plainBytes);
 }
 
 function shiftOffsets(directory: Uint8Array, byBytes: number): void {

@@ -24,6 +24,8 @@ export interface BackupOptions {
   /** Pack workers; `null`: as many as processors, at most 4. */
   readonly workerCount: number | null;
   readonly preferNative: boolean;
+  /** How often a long run commits a partial snapshot; the format's interval when left out. */
+  readonly partialIntervalMs?: number;
 }
 
 export interface BackupProgress {

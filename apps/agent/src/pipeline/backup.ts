@@ -25,7 +25,7 @@ const BATCHES_PER_WORKER = 8;
 const FRAME_COUNT = 4;
 const WORKERS_MAX = 4;
 /** Objects that the table takes before it grows. */
-const SPARE_OBJECTS = 400_000;
+const SPARE_OBJECTS = 60_000;
 /** Ordinals that one run may add: packs of 64 KiB at least. */
 const NEW_PACKS_MAX = 8 * 1024 * 1024;
 const PROGRESS_MS = 250;
@@ -153,6 +153,7 @@ class BackupRun {
     if (!this.#options.dryRun) uploads.addUnindexed();
     const common = { buffers: this.#buffers, table: table.memory, vault: session.vault, keys: session.currentKeys(), dryRun: this.#options.dryRun, preferNative: this.#options.preferNative };
     const workers: RunningWorker[] = [];
+    this.#tick();
     const progress = setInterval(() => this.#tick(), PROGRESS_MS);
     try {
       return await new Promise<TreeMessage>((resolve, reject) => {
@@ -244,7 +245,7 @@ class BackupRun {
       bytesSent,
     });
     const nowMs = this.#session.ports.clock.monotonicMs();
-    const isDue = nowMs - this.#lastPartial.ms >= PARTIAL_INTERVAL_MS || bytesSent - this.#lastPartial.bytes >= PARTIAL_INTERVAL_BYTES;
+    const isDue = nowMs - this.#lastPartial.ms >= (this.#options.partialIntervalMs ?? PARTIAL_INTERVAL_MS) || bytesSent - this.#lastPartial.bytes >= PARTIAL_INTERVAL_BYTES;
     if (!isDue || this.#options.dryRun || this.#shared.phase !== PHASES.run) return;
     this.#lastPartial = { ms: nowMs, bytes: bytesSent };
     this.#shared.wantPartial();

@@ -2,7 +2,7 @@
  * The cached journal: an append-only file of frames, entry and receipt in turn (a CBOR sequence, RFC 8742). It is verified again
  * whenever it is read; one that does not verify is thrown away, and the journal is read from the storage node from genesis.
  */
-import { concatBytes, type Disk, Fault, isFault } from "@holdfast/base";
+import { type Bytes, concatBytes, type Disk, Fault, isFault } from "@holdfast/base";
 import { FRAME_HEAD_BYTES_MAX, JOURNAL_ENTRY_BYTES_MAX, parseFrameHead } from "@holdfast/protocol";
 import { OWN_FILE_MODE, OWN_FOLDER_MODE } from "../state/own-file.ts";
 import type { StatePaths } from "../state/state-paths.ts";
@@ -48,7 +48,7 @@ export function createJournalCache(disk: Disk, paths: StatePaths): JournalCache 
 }
 
 function splitPairs(bytes: Uint8Array): JournalPair[] {
-  const frames = [];
+  const frames: Bytes[] = [];
   for (let offset = 0; offset < bytes.length; ) {
     const head = parseFrameHead(bytes.subarray(offset, offset + FRAME_HEAD_BYTES_MAX));
     const frameBytes = head === null ? Number.POSITIVE_INFINITY : head.bodyOffset + head.bodyBytes;

@@ -1,6 +1,6 @@
 /** A VaultSession over a storage node in memory: real keys, real journal, real state folder, no network. */
 import { mkdirSync } from "node:fs";
-import { bytesToHex, Fault } from "@holdfast/base";
+import { bytesToHex, type Clock, Fault } from "@holdfast/base";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { asEpochSecret, deriveEpochKeys, type Signer, sha256, x25519PublicKeyOf } from "@holdfast/crypto";
 import { applyEntry, asAccountId, encodeEntryPayload, encodeJournalEntry, emptyJournal, type JournalState, type LeaseId, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
@@ -15,8 +15,8 @@ export interface MemorySession {
 }
 
 /** A vault with genesis and one device, its state below `stateFolder`. */
-export async function createMemorySession(stateFolder: string): Promise<MemorySession> {
-  const ports = { clock: createSystemClock(), random: createSystemRandom(), disk: createNodeDisk() };
+export async function createMemorySession(stateFolder: string, clock: Clock = createSystemClock()): Promise<MemorySession> {
+  const ports = { clock, random: createSystemRandom(), disk: createNodeDisk() };
   const owner = testKey(1);
   const device = testKey(2);
   const account = asAccountId(testId("account").slice(0, 16));

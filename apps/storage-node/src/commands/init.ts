@@ -74,7 +74,12 @@ function defaultHostNames(): string[] {
   return [...new Set(["localhost", "127.0.0.1", parseHostName(hostname()).value])];
 }
 
-async function makeCertificates(folder: DataFolder, options: InitOptions, hostNames: readonly string[], passphrase: string): Promise<{ rootPem: string; intermediate: Authority }> {
+async function makeCertificates(
+  folder: DataFolder,
+  options: InitOptions,
+  hostNames: readonly string[],
+  passphrase: string,
+): Promise<{ rootPem: string; intermediate: Authority }> {
   const { clock, random } = options;
   const ports = { clock, random };
   const root = await createRoot(ports, "Holdfast root");
@@ -110,12 +115,23 @@ async function makeAdmin(folder: DataFolder, options: InitOptions, intermediate:
   const store = await openStore({ folder: folder.storePath, nodeSeed: folder.read("keys/node.seed") });
   try {
     await store.writer.call("addInvite", [
-      { secret, accountName: OPERATORS, edition: "ese", quotaBytes: 0, roles: ["admin"], accountId: asAccountId(random.bytes(16)), nowMs, expiresAtMs: nowMs + INVITE_MS },
+      {
+        secret,
+        accountName: OPERATORS,
+        edition: "ese",
+        quotaBytes: 0,
+        roles: ["admin"],
+        accountId: asAccountId(random.bytes(16)),
+        nowMs,
+        expiresAtMs: nowMs + INVITE_MS,
+      },
     ]);
     const enrolled = await store.writer.call("enroll", [{ secret, deviceKey: createSigner(device.seed).publicKey, label: "operator", nowMs }]);
     const leafPem = await issueAgentLeaf({ clock, random }, intermediate, await createCsr(tlsKeys.privateKeyPem), enrolled.device);
     const leaf = await parseCertificatePem(leafPem);
-    await store.writer.call("addCertificate", [{ device: enrolled.device, spkiSha256: leaf.spkiHash, serial: leaf.serial, notAfterMs: leaf.notAfterMs, issuedAtMs: nowMs }]);
+    await store.writer.call("addCertificate", [
+      { device: enrolled.device, spkiSha256: leaf.spkiHash, serial: leaf.serial, notAfterMs: leaf.notAfterMs, issuedAtMs: nowMs },
+    ]);
     await store.writer.call("audit", [{ atMs: nowMs, actor: "operator", action: "init", subject: "storage node", origin: "local", result: "done" }]);
     folder.write("admin/device.seed", device.seed);
     folder.writeText("admin/tls-key.pem", tlsKeys.privateKeyPem);

@@ -1,6 +1,5 @@
 /** Routes of the device's own account and certificate. */
-import { createVaultRequest } from "@holdfast/protocol";
-import { asVaultId } from "@holdfast/protocol";
+import { asVaultId, createVaultRequest } from "@holdfast/protocol";
 import { Hono } from "hono";
 import { z } from "zod";
 import { answerMessage } from "../answer.ts";

@@ -53,4 +53,3 @@ export function vaultRoutes({ store, budget, random }: AppServices): Hono<AgentE
 
   return app;
 }
-

@@ -75,7 +75,16 @@ export async function listVaults(database: Database): Promise<{ vault: VaultId; 
 /** Rows of the audit trail after `seq`, at most `countMax`. */
 export async function readAudit(database: Database, afterSeq: number, countMax: number): Promise<AuditRow[]> {
   const rows = await database.db.select().from(audit).where(gt(audit.seq, afterSeq)).orderBy(asc(audit.seq)).limit(countMax);
-  return rows.map(({ seq, atMs, actor, action, subject, origin, result, hash }) => ({ seq, atMs, actor, action, subject, origin, result, hashHex: bytesToHex(hash) }));
+  return rows.map(({ seq, atMs, actor, action, subject, origin, result, hash }) => ({
+    seq,
+    atMs,
+    actor,
+    action,
+    subject,
+    origin,
+    result,
+    hashHex: bytesToHex(hash),
+  }));
 }
 
 function toKnownDevice(device: typeof devices.$inferSelect, account: typeof accounts.$inferSelect, certificateRevoked: boolean): KnownDevice {

@@ -87,7 +87,9 @@ export async function enroll(transaction: Transaction, enrolment: Enrolment): Pr
 
   const [known] = await transaction.select().from(devices).where(eq(devices.deviceId, device));
   if (known === undefined) {
-    await transaction.insert(devices).values({ deviceId: device, accountId: account.accountId, publicKey: deviceKey, label, roles: invite.roles, enrolledAtMs: nowMs });
+    await transaction
+      .insert(devices)
+      .values({ deviceId: device, accountId: account.accountId, publicKey: deviceKey, label, roles: invite.roles, enrolledAtMs: nowMs });
   } else if (known.revokedAtMs !== null || bytesToHex(known.accountId) !== bytesToHex(account.accountId)) {
     throw new Fault("denied", "device: is revoked or belongs to another account");
   }
@@ -106,8 +108,13 @@ export async function addCertificate(transaction: Transaction, certificate: NewC
   const { device, ...row } = certificate;
   const [known] = await transaction.select().from(certificates).where(eq(certificates.spkiSha256, certificate.spkiSha256));
   if (known === undefined) await transaction.insert(certificates).values({ ...row, deviceId: device });
-  else if (bytesToHex(known.deviceId) !== bytesToHex(device) || known.revokedAtMs !== null) throw new Fault("conflict", "certificate: its key is in use, make a fresh one");
-  else await transaction.update(certificates).set({ serial: row.serial, notAfterMs: row.notAfterMs, issuedAtMs: row.issuedAtMs }).where(eq(certificates.spkiSha256, row.spkiSha256));
+  else if (bytesToHex(known.deviceId) !== bytesToHex(device) || known.revokedAtMs !== null)
+    throw new Fault("conflict", "certificate: its key is in use, make a fresh one");
+  else
+    await transaction
+      .update(certificates)
+      .set({ serial: row.serial, notAfterMs: row.notAfterMs, issuedAtMs: row.issuedAtMs })
+      .where(eq(certificates.spkiSha256, row.spkiSha256));
 }
 
 /** Gives an account its vault, once and for all. Another vault than before, or one of another account: `conflict`. */
@@ -126,8 +133,14 @@ export async function bindVault(transaction: Transaction, account: AccountId, va
 export async function revokeDevice(transaction: Transaction, device: DeviceId, nowMs: number): Promise<void> {
   const [known] = await transaction.select().from(devices).where(eq(devices.deviceId, device));
   if (known === undefined) throw new Fault("missing", "device: unknown");
-  await transaction.update(devices).set({ revokedAtMs: nowMs }).where(and(eq(devices.deviceId, device), isNull(devices.revokedAtMs)));
-  await transaction.update(certificates).set({ revokedAtMs: nowMs }).where(and(eq(certificates.deviceId, device), isNull(certificates.revokedAtMs)));
+  await transaction
+    .update(devices)
+    .set({ revokedAtMs: nowMs })
+    .where(and(eq(devices.deviceId, device), isNull(devices.revokedAtMs)));
+  await transaction
+    .update(certificates)
+    .set({ revokedAtMs: nowMs })
+    .where(and(eq(certificates.deviceId, device), isNull(certificates.revokedAtMs)));
 }
 
 export async function putSetting(transaction: Transaction, name: string, value: Bytes): Promise<void> {

@@ -82,7 +82,8 @@ function translate(what: string, error: unknown): unknown {
     if (cause instanceof LibsqlError && /^SQLITE_(CORRUPT|NOTADB)/.test(cause.code)) {
       return new DiskFault("integrity", `${what}: the database is damaged`, { cause: error });
     }
-    if (cause instanceof LibsqlError || typeof code === "string") return new DiskFault("transport", `${what}: the disk or database fails (${String(code)})`, { cause: error });
+    if (cause instanceof LibsqlError || typeof code === "string")
+      return new DiskFault("transport", `${what}: the disk or database fails (${String(code)})`, { cause: error });
   }
   return error;
 }

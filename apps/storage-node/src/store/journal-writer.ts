@@ -3,15 +3,15 @@
  * answered by a receipt, all in one transaction on vault.db.
  */
 import { assertDefined, type Bytes, bytesToHex, Fault } from "@holdfast/base";
-import { type Signer } from "@holdfast/crypto/signature";
+import type { Signer } from "@holdfast/crypto/signature";
 import {
   applyEntry,
   asRecordId,
   checkNeedsDigests,
   type DeviceId,
+  type EntryBody,
   encodeReceipt,
   encodeReceiptPayload,
-  type EntryBody,
   type JournalState,
   type RecordId,
 } from "@holdfast/protocol";
@@ -100,7 +100,15 @@ async function recordSnapshot(transaction: Transaction, state: JournalState, seq
   const droppedFrameNos = await framesOf(transaction, commit.drops);
   const [snapshotFrameNo] = await framesOf(transaction, [body.snapshot]);
   const baseSeq = needs.base === null ? null : assertDefined(state.snapshots.get(bytesToHex(needs.base)), "applyEntry found the base").seq;
-  await putNeeds(transaction, { line: body.line, seq, baseSeq, count: needs.count, addedFrameNos, droppedFrameNos, snapshotFrameNo: assertDefined(snapshotFrameNo, "one id, one frame") });
+  await putNeeds(transaction, {
+    line: body.line,
+    seq,
+    baseSeq,
+    count: needs.count,
+    addedFrameNos,
+    droppedFrameNos,
+    snapshotFrameNo: assertDefined(snapshotFrameNo, "one id, one frame"),
+  });
 }
 
 function seqsThatWent(before: JournalState, after: JournalState): number[] {

@@ -92,7 +92,10 @@ describe("journal: the chain", () => {
     await using vault = await VaultFixture.create();
     await vault.found();
     const [first, second] = [await store(vault, 1), await store(vault, 1)];
-    const entries = [first, second].map((stored) => ({ stored, entry: vault.account.sign(vault.account.snapshot(stored.snapshot.id, { count: 2, additions: stored.ids })) }));
+    const entries = [first, second].map((stored) => ({
+      stored,
+      entry: vault.account.sign(vault.account.snapshot(stored.snapshot.id, { count: 2, additions: stored.ids })),
+    }));
     const outcomes = await Promise.all(entries.map(({ stored, entry }) => codeOf(vault.commitBytes(entry, stored.ids))));
     assert.deepEqual(outcomes.sort(), ["accepted", "conflict"]);
   });
@@ -165,8 +168,18 @@ describe("journal: what a snapshot needs", () => {
       [vault.account.snapshot(stored.snapshot.id, { count: 4, additions: stored.ids.slice(1) }), stored.ids, [], "integrity"],
       [vault.account.snapshot(stored.snapshot.id, { count: 3, additions: stored.ids }), stored.ids, [], "integrity"],
       [vault.account.snapshot(stored.snapshot.id, { count: 5, additions: stored.ids }), stored.ids, [], "integrity"],
-      [vault.account.snapshot(stored.snapshot.id, { count: 3, additions: stored.ids, drops: stored.ids.slice(0, 1) }), stored.ids, stored.ids.slice(0, 1), "integrity"],
-      [vault.account.snapshot(stored.snapshot.id, { count: 5, additions: [...stored.ids, stored.ids[0] as RecordId] }), [...stored.ids, stored.ids[0] as RecordId], [], "format"],
+      [
+        vault.account.snapshot(stored.snapshot.id, { count: 3, additions: stored.ids, drops: stored.ids.slice(0, 1) }),
+        stored.ids,
+        stored.ids.slice(0, 1),
+        "integrity",
+      ],
+      [
+        vault.account.snapshot(stored.snapshot.id, { count: 5, additions: [...stored.ids, stored.ids[0] as RecordId] }),
+        [...stored.ids, stored.ids[0] as RecordId],
+        [],
+        "format",
+      ],
     ];
     for (const [body, additions, drops, code] of wrong) await assert.rejects(vault.commit(body, additions, drops), { code });
     await vault.commit(vault.account.snapshot(stored.snapshot.id, { count: 4, additions: stored.ids }), stored.ids);
@@ -180,7 +193,11 @@ describe("journal: what a snapshot needs", () => {
       const stored = await store(vault, 2);
       const drops = baseIds.slice(keepCount);
       const ids = [...baseIds.slice(0, keepCount), ...stored.ids];
-      const entry = await vault.commit(vault.account.snapshot(stored.snapshot.id, { base, count: ids.length, additions: stored.ids, drops }), stored.ids, drops);
+      const entry = await vault.commit(
+        vault.account.snapshot(stored.snapshot.id, { base, count: ids.length, additions: stored.ids, drops }),
+        stored.ids,
+        drops,
+      );
       sets.set(vault.account.head?.seq as number, hexes(ids));
       return [entry, ids];
     };
@@ -200,7 +217,11 @@ describe("journal: what a snapshot needs", () => {
     const stored = await store(vault, 2);
     const first = await vault.commit(vault.account.snapshot(stored.snapshot.id, { line: left, count: 3, additions: stored.ids }), stored.ids);
     await vault.commit(vault.account.snapshot(stored.snapshot.id, { line: right, count: 3, additions: stored.ids }), stored.ids);
-    await vault.commit(vault.account.snapshot(stored.snapshot.id, { line: left, base: first, count: 2, additions: [], drops: stored.ids.slice(2) }), [], stored.ids.slice(2));
+    await vault.commit(
+      vault.account.snapshot(stored.snapshot.id, { line: left, base: first, count: 2, additions: [], drops: stored.ids.slice(2) }),
+      [],
+      stored.ids.slice(2),
+    );
     await assert.rejects(vault.commit(vault.account.snapshot(stored.snapshot.id, { line: right, base: first, count: 3, additions: [] })), { code: "format" });
     const other = await neededAt(vault, 4);
     assert.deepEqual([...other].sort(), hexes([...stored.ids, ...stored.ids.slice(0, 2)]));

@@ -33,11 +33,20 @@ describe("migrations", () => {
       withDatabase(migrations, async ({ client }) => {
         const built = await client.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name");
         const configs = Object.values(tables).map((table) => getTableConfig(table as SQLiteTable));
-        assert.deepEqual(built.rows.map((row) => row[0]), configs.map((config) => config.name).sort()); // biome-ignore format: one thought
+        assert.deepEqual(
+          built.rows.map((row) => row[0]),
+          configs.map((config) => config.name).sort(),
+        );
         for (const config of configs) {
           const { rows } = await client.execute({ sql: 'SELECT name, lower(type), "notnull" FROM pragma_table_info(?) ORDER BY name', args: [config.name] });
-          const wanted = config.columns.map((column) => [column.name, column.getSQLType(), column.notNull ? 1 : 0]).sort((left, right) => (String(left[0]) < String(right[0]) ? -1 : 1));
-          assert.deepEqual(rows.map((row) => [row[0], row[1], row[2]]), wanted, config.name); // biome-ignore format: one thought
+          const wanted = config.columns
+            .map((column) => [column.name, column.getSQLType(), column.notNull ? 1 : 0])
+            .sort((left, right) => (String(left[0]) < String(right[0]) ? -1 : 1));
+          assert.deepEqual(
+            rows.map((row) => [row[0], row[1], row[2]]),
+            wanted,
+            config.name,
+          );
         }
       }));
   }

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assertDefined, type Bytes, bytesToHex } from "@holdfast/base";
-import type { DeviceId, RecordId, VaultId } from "@holdfast/protocol";
 import { createSystemClock } from "@holdfast/base/node";
+import type { DeviceId, RecordId, VaultId } from "@holdfast/protocol";
 import { findDevice, findDeviceByCertificate, listRevokedCertificates, listVaults, readAudit, readSetting } from "./catalog-reader.ts";
 import { connectReader } from "./database.ts";
 import { type RecordPlace, VaultReader } from "./vault-reader.ts";

@@ -37,7 +37,10 @@ export async function requireLease(transaction: Transaction, lease: LeaseId, dev
 export async function findFrames(transaction: Transaction, ids: readonly RecordId[], hotOnly: boolean): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const list of slices(ids)) {
-    const rows = await transaction.select({ id: records.recordId, frameNo: records.frameNo, tier: records.tier }).from(records).where(inArray(records.recordId, list));
+    const rows = await transaction
+      .select({ id: records.recordId, frameNo: records.frameNo, tier: records.tier })
+      .from(records)
+      .where(inArray(records.recordId, list));
     for (const row of rows) if (row.tier === 0 || !hotOnly) found.set(bytesToHex(row.id), row.frameNo);
   }
   return found;
@@ -69,7 +72,11 @@ export async function addRecords(transaction: Transaction, added: readonly NewRe
 
 /** Remembers frames whose parts are durable and unnamed. */
 export async function addStaging(transaction: Transaction, places: readonly FramePlace[]): Promise<void> {
-  for (const list of slices(places)) await transaction.insert(staging).values([...list]).onConflictDoNothing();
+  for (const list of slices(places))
+    await transaction
+      .insert(staging)
+      .values([...list])
+      .onConflictDoNothing();
 }
 
 export async function removeStaging(transaction: Transaction, frameNos: readonly number[]): Promise<void> {

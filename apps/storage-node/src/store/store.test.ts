@@ -77,7 +77,11 @@ describe("store: records", () => {
 });
 
 describe("store: refused uploads leave nothing", () => {
-  async function leavesNothing(put: (vault: VaultFixture, frames: ReturnType<typeof randomFrame>[]) => Promise<unknown>, code: string, options = {}): Promise<void> {
+  async function leavesNothing(
+    put: (vault: VaultFixture, frames: ReturnType<typeof randomFrame>[]) => Promise<unknown>,
+    code: string,
+    options = {},
+  ): Promise<void> {
     await using vault = await VaultFixture.create(options);
     const frames = [randomFrame(contentPack, 100), randomFrame(contentPack, 2 * MIB)];
     await assert.rejects(put(vault, frames), { name: "Fault", code });
@@ -100,9 +104,11 @@ describe("store: refused uploads leave nothing", () => {
 
   it("bytes that are no frame", () => leavesNothing((vault, frames) => vault.put(frames, { body: new Uint8Array(100).fill(0x41) }), "format"));
 
-  it("a frame longer than any may be", () => leavesNothing((vault, frames) => vault.put(frames, { body: Uint8Array.of(0x85, 1, 3, 1, 0, 0x5a, 0x03, 0, 0, 0) }), "limit"));
+  it("a frame longer than any may be", () =>
+    leavesNothing((vault, frames) => vault.put(frames, { body: Uint8Array.of(0x85, 1, 3, 1, 0, 0x5a, 0x03, 0, 0, 0) }), "limit"));
 
-  it("a frame of an unknown format version", () => leavesNothing((vault, frames) => vault.put(frames, { body: Uint8Array.of(0x85, 2, 3, 1, 0, 0x41, 0) }), "version"));
+  it("a frame of an unknown format version", () =>
+    leavesNothing((vault, frames) => vault.put(frames, { body: Uint8Array.of(0x85, 2, 3, 1, 0, 0x41, 0) }), "version"));
 
   it("a frame of an unknown kind", () => leavesNothing((vault, frames) => vault.put(frames, { body: Uint8Array.of(0x85, 1, 10, 1, 0, 0x41, 0) }), "version"));
 
@@ -149,7 +155,10 @@ describe("store: have, leases and changes", () => {
     await vault.put([first, pack]);
     await vault.put([second]);
     const all = await changes(empty.cursor);
-    assert.deepEqual(all.items.map((item) => item.id), [first.id, second.id]); // biome-ignore format: one thought
+    assert.deepEqual(
+      all.items.map((item) => item.id),
+      [first.id, second.id],
+    );
     assert.equal(all.more, false);
     await vault.put([randomFrame(contentIndex, 13)]);
     assert.equal((await changes(all.cursor)).items.length, 1);

@@ -52,7 +52,12 @@ export class VaultReader {
     const { lineage } = await this.#state();
     const lineageHex = bytesToHex(lineage);
     const afterNo = cursor === "" ? 0 : parseCursor(cursor, lineageHex);
-    const rows = await this.#database.db.select().from(changes).where(gt(changes.changeNo, afterNo)).orderBy(asc(changes.changeNo)).limit(PAGE_ITEMS_MAX + 1);
+    const rows = await this.#database.db
+      .select()
+      .from(changes)
+      .where(gt(changes.changeNo, afterNo))
+      .orderBy(asc(changes.changeNo))
+      .limit(PAGE_ITEMS_MAX + 1);
     const page = rows.slice(0, PAGE_ITEMS_MAX);
     return {
       cursor: `${lineageHex}.${page.at(-1)?.changeNo ?? afterNo}`,
@@ -63,7 +68,12 @@ export class VaultReader {
 
   /** Entries after `seq` with their receipts; -1 for all. */
   async journal(afterSeq: number, bytesMax: number): Promise<JournalAnswer> {
-    const rows = await this.#database.db.select().from(journal).where(gt(journal.seq, afterSeq)).orderBy(asc(journal.seq)).limit(PAGE_ITEMS_MAX + 1);
+    const rows = await this.#database.db
+      .select()
+      .from(journal)
+      .where(gt(journal.seq, afterSeq))
+      .orderBy(asc(journal.seq))
+      .limit(PAGE_ITEMS_MAX + 1);
     const items: { entry: Bytes; receipt: Bytes }[] = [];
     let byteCount = 0;
     for (const row of rows.slice(0, PAGE_ITEMS_MAX)) {

@@ -33,7 +33,14 @@ export interface VaultWriterOptions {
 /** One step of an upload. `upload` is the caller's number for a request; `frameIndex` counts its frames. */
 export type UploadStep =
   | { readonly kind: "part"; readonly upload: number; readonly frameIndex: number; readonly partIndex: number; readonly bytes: Bytes }
-  | { readonly kind: "finish"; readonly upload: number; readonly frames: readonly FinishedFrame[]; readonly lease: LeaseId; readonly device: DeviceId; readonly quotaBytes: number | null }
+  | {
+      readonly kind: "finish";
+      readonly upload: number;
+      readonly frames: readonly FinishedFrame[];
+      readonly lease: LeaseId;
+      readonly device: DeviceId;
+      readonly quotaBytes: number | null;
+    }
   | { readonly kind: "abort"; readonly upload: number };
 
 /** A frame whose parts have all been sent and whose bytes hash to `id`. */
@@ -44,7 +51,10 @@ export interface FinishedFrame {
 }
 
 /** What a step came to. Other steps of the same group do not depend on it. */
-export type StepResult = { readonly kind: "done" } | { readonly kind: "finished"; readonly stored: number; readonly present: number } | { readonly kind: "refused"; readonly fault: Fault };
+export type StepResult =
+  | { readonly kind: "done" }
+  | { readonly kind: "finished"; readonly stored: number; readonly present: number }
+  | { readonly kind: "refused"; readonly fault: Fault };
 
 interface Upload {
   readonly places: FramePlace[];
@@ -125,7 +135,10 @@ export class VaultWriter {
     await this.#segments.write(newParts, removed);
     this.#leftOvers = [];
     const results = await inTransaction(this.#database, "vault", async (transaction) => {
-      await removeStaging(transaction, removed.map((place) => place.frameNo)); // biome-ignore format: one step
+      await removeStaging(
+        transaction,
+        removed.map((place) => place.frameNo),
+      );
       const named = new Set<number>();
       const results: StepResult[] = [];
       for (const step of steps) {
@@ -228,15 +241,31 @@ export class VaultWriter {
     }
     const nowMs = this.#options.clock.nowMs();
     await addRecords(transaction, fresh, step.device, nowMs);
-    const present = await findFrames(transaction, step.frames.map((frame) => frame.id), false); // biome-ignore format: one call
+    const present = await findFrames(
+      transaction,
+      step.frames.map((frame) => frame.id),
+      false,
+    );
     await renewLeases(transaction, [...present.values()], nowMs);
     for (const record of fresh) named.add(record.frameNo);
     this.#leftOvers.push(...spare);
     return { kind: "finished", stored: fresh.length, present: spare.length };
   }
 
-  async #sortFrames(transaction: Parameters<typeof addRecords>[0], frames: readonly FinishedFrame[], upload: Upload): Promise<{ fresh: NewRecord[]; spare: FramePlace[] }> {
-    const known = new Set((await findFrames(transaction, frames.map((frame) => frame.id), false)).keys()); // biome-ignore format: one call
+  async #sortFrames(
+    transaction: Parameters<typeof addRecords>[0],
+    frames: readonly FinishedFrame[],
+    upload: Upload,
+  ): Promise<{ fresh: NewRecord[]; spare: FramePlace[] }> {
+    const known = new Set(
+      (
+        await findFrames(
+          transaction,
+          frames.map((frame) => frame.id),
+          false,
+        )
+      ).keys(),
+    );
     const fresh: NewRecord[] = [];
     const spare: FramePlace[] = [];
     frames.forEach((frame, index) => {

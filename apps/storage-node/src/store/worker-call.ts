@@ -24,7 +24,11 @@ type ReplyMessage =
 const CALL_COUNT_MAX = 4096;
 
 export interface Caller<Calls extends Methods> {
-  call<Name extends keyof Calls & string>(method: Name, args: Parameters<Calls[Name]>, transfer?: readonly ArrayBuffer[]): Promise<Awaited<ReturnType<Calls[Name]>>>;
+  call<Name extends keyof Calls & string>(
+    method: Name,
+    args: Parameters<Calls[Name]>,
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<Awaited<ReturnType<Calls[Name]>>>;
   /** Fails every call under way and all that come: the worker is gone. */
   fail(error: Error): void;
 }

@@ -9,17 +9,17 @@ import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assertDefined, type Bytes, bytesToHex, concatBytes, Fault, isFault } from "@holdfast/base";
+import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { asSigningSeed, createSigner } from "@holdfast/crypto/signature";
 import { type AccountId, type DeviceId, type LeaseId, splitRecordIds, type VaultId } from "@holdfast/protocol";
-import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import {
+  type AuditEvent,
   addCertificate,
   addInvite,
-  type AuditEvent,
   appendAudit,
   bindVault,
-  enroll,
   type Enrolment,
+  enroll,
   type NewCertificate,
   type NewInvite,
   putSetting,
@@ -81,7 +81,9 @@ const methods = {
   missing: (ref: VaultRef, ids: Bytes, lease: LeaseId, device: DeviceId): Promise<Bytes> =>
     inVault(ref, async (vault) => concatBytes(...(await vault.missing(splitRecordIds(ids), lease, device)))),
   async commit(ref: VaultRef, entry: Bytes, additions: Bytes, drops: Bytes, device: DeviceId): Promise<Bytes> {
-    const { receipt, revokedDevice } = await inVault(ref, (vault) => vault.commit({ entry, additions: splitRecordIds(additions), drops: splitRecordIds(drops), device }));
+    const { receipt, revokedDevice } = await inVault(ref, (vault) =>
+      vault.commit({ entry, additions: splitRecordIds(additions), drops: splitRecordIds(drops), device }),
+    );
     if (revokedDevice !== null) await catalogued((transaction) => revokeKnownDevice(transaction, revokedDevice));
     return receipt;
   },

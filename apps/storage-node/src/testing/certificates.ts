@@ -46,14 +46,42 @@ export function createTestAuthority(name: string): TestAuthority {
   writeFileSync(join(folder, "index.txt"), "");
   writeFileSync(join(folder, "serial"), "01\n");
   writeFileSync(join(folder, "crlnumber"), "01\n");
-  run("req", "-x509", ...newKey, "-keyout", "root.key", "-out", "root.pem", "-subj", `/CN=${name}`, "-days", "30",
-    "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+  run(
+    "req",
+    "-x509",
+    ...newKey,
+    "-keyout",
+    "root.key",
+    "-out",
+    "root.pem",
+    "-subj",
+    `/CN=${name}`,
+    "-days",
+    "30",
+    "-addext",
+    "basicConstraints=critical,CA:TRUE",
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign",
+  );
 
   return {
     root: read("root.pem"),
     issue(leafName, usage, dates) {
       const file = `leaf-${leafCount++}`;
-      run("req", ...newKey, "-keyout", `${file}.key`, "-out", `${file}.csr`, "-subj", `/CN=${leafName}`, "-addext", `extendedKeyUsage=${usage}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1");
+      run(
+        "req",
+        ...newKey,
+        "-keyout",
+        `${file}.key`,
+        "-out",
+        `${file}.csr`,
+        "-subj",
+        `/CN=${leafName}`,
+        "-addext",
+        `extendedKeyUsage=${usage}`,
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+      );
       const validity = dates === undefined ? [] : ["-startdate", dates.notBefore, "-enddate", dates.notAfter];
       run(...signer, ...validity, "-in", `${file}.csr`, "-out", `${file}.pem`, "-notext");
       return { cert: read(`${file}.pem`), key: read(`${file}.key`) };

@@ -1,6 +1,7 @@
 /** A vault with fixed keys in a given folder, opened again and again: for tests that kill its writer. */
-import { asAccountId, asLeaseId } from "@holdfast/protocol";
+
 import { sha256 } from "@holdfast/crypto/hash";
+import { asAccountId, asLeaseId } from "@holdfast/protocol";
 import { testKey } from "@holdfast/testkit";
 import { VaultFixture } from "./vault-fixture.ts";
 

@@ -5,8 +5,8 @@
  */
 import { writeSync } from "node:fs";
 import { bytesToHex } from "@holdfast/base";
-import { asLeaseId, asRecordId, RECORD_KINDS } from "@holdfast/protocol";
 import { sha256 } from "@holdfast/crypto/hash";
+import { asLeaseId, asRecordId, RECORD_KINDS } from "@holdfast/protocol";
 import { CRASH_LEASE, openCrashVault } from "./crash-vault.ts";
 import { randomFrame, type TestFrame } from "./vault-fixture.ts";
 
@@ -19,7 +19,11 @@ function tell(line: string): void {
 const vault = await openCrashVault(folder);
 tell("ready");
 for (let count = 0; count < Number(uploadCount); count++) {
-  const frames: TestFrame[] = [randomFrame(RECORD_KINDS.contentPack, 2_200_000), randomFrame(RECORD_KINDS.contentIndex, 5000), randomFrame(RECORD_KINDS.snapshot, 300)];
+  const frames: TestFrame[] = [
+    randomFrame(RECORD_KINDS.contentPack, 2_200_000),
+    randomFrame(RECORD_KINDS.contentIndex, 5000),
+    randomFrame(RECORD_KINDS.snapshot, 300),
+  ];
   const ids = frames.map((frame) => frame.id);
   try {
     await vault.put(frames, { lease: asLeaseId(CRASH_LEASE) });

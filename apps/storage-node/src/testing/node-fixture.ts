@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { assertDefined } from "@holdfast/base";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
-import { encodeMessage, type EnrollAnswer, type Invite, parseInvite, type Role } from "@holdfast/protocol";
+import { type EnrollAnswer, encodeMessage, type Invite, parseInvite, type Role } from "@holdfast/protocol";
 import { init } from "../commands/init.ts";
 import { askForInvite, startControl } from "../control.ts";
 import { DataFolder } from "../data-folder.ts";
@@ -44,7 +44,17 @@ export class NodeFixture implements AsyncDisposable {
 
   async start(options: Partial<ServeOptions> = {}): Promise<void> {
     const log: ServeOptions["log"] = (_level, message, fields) => void this.logLines.push(`${message} ${JSON.stringify(fields ?? {})}`);
-    this.node = await startStorageNode({ folder: this.folder, clock, random, log, listenHost: "127.0.0.1", agentPort: 0, frontPort: 0, reserveBytes: 0, ...options });
+    this.node = await startStorageNode({
+      folder: this.folder,
+      clock,
+      random,
+      log,
+      listenHost: "127.0.0.1",
+      agentPort: 0,
+      frontPort: 0,
+      reserveBytes: 0,
+      ...options,
+    });
     const { store, identity } = this.node.services;
     const { nodeKey, agentPort, frontPort } = this.node;
     this.#control = await startControl({ path: this.folder.controlPath, store, identity, nodeKey, agentPort, frontPort, clock, random });

@@ -4,8 +4,8 @@
  * `POST /` answers with the byte count, but reads only after `GET /go`; `GET /rss` answers with the resident bytes.
  */
 import { text as readAll } from "node:stream/consumers";
-import { GUARD_LIMITS } from "../guard.ts";
 import { createSystemClock } from "@holdfast/base/node";
+import { GUARD_LIMITS } from "../guard.ts";
 import { createTlsServer, type TlsMaterial } from "../tls-server.ts";
 
 const systemClock = createSystemClock();

@@ -64,7 +64,16 @@ export class TestClient implements Disposable {
     this.#port = port;
     this.signer = signer;
     this.device = asDeviceId(sha256(signer.publicKey).slice(0, 16));
-    this.#agent = new Agent({ keepAlive: true, host, port, servername: host, ca: rootPem, ALPNProtocols: ["http/1.1"], minVersion: "TLSv1.3", ...(identity ?? {}) });
+    this.#agent = new Agent({
+      keepAlive: true,
+      host,
+      port,
+      servername: host,
+      ca: rootPem,
+      ALPNProtocols: ["http/1.1"],
+      minVersion: "TLSv1.3",
+      ...(identity ?? {}),
+    });
   }
 
   /** Signs and sends; any status is an answer. */
@@ -80,7 +89,10 @@ export class TestClient implements Disposable {
     const createdMs = request.createdMs ?? Math.floor(createSystemClock().nowMs());
     const signer = request.signer ?? this.signer;
     const nonce = request.nonce ?? createSystemRandom().bytes(16);
-    Object.assign(headers, signRequest({ method, authority, target, headers }, request.device ?? this.device, createdMs, nonce, (base) => signer.sign("request", base)));
+    Object.assign(
+      headers,
+      signRequest({ method, authority, target, headers }, request.device ?? this.device, createdMs, nonce, (base) => signer.sign("request", base)),
+    );
     if (request.tamper !== undefined) body = request.tamper(headers, body) ?? body;
     return this.#send(method, target, headers, body);
   }
@@ -95,7 +107,8 @@ export class TestClient implements Disposable {
   /** The vault as a RecordStore. */
   recordStore(vault: VaultId): RecordStore {
     const base = `/v1/vaults/${bytesToHex(vault)}`;
-    const post = async (path: string, message: object, headers = {}): Promise<Bytes> => (await this.send({ target: base + path, body: encodeMessage(message), headers })).body;
+    const post = async (path: string, message: object, headers = {}): Promise<Bytes> =>
+      (await this.send({ target: base + path, body: encodeMessage(message), headers })).body;
     const getFrame = async (target: string, headers: Record<string, string>): Promise<Bytes | null> => {
       try {
         return (await this.send({ target, headers })).body;
@@ -110,13 +123,17 @@ export class TestClient implements Disposable {
         const body = concatBytes(...frames.flatMap((frame) => frame.parts));
         return parseMessage(recordsAnswer, (await this.send({ target: `${base}/records`, body, headers })).body, "records answer");
       },
-      missing: async (ids, lease) => splitRecordIds(parseMessage(haveAnswer, await post("/records/have", { ids: concatBytes(...ids) }, { "holdfast-lease": bytesToHex(lease) }), "have answer").missing),
+      missing: async (ids, lease) =>
+        splitRecordIds(
+          parseMessage(haveAnswer, await post("/records/have", { ids: concatBytes(...ids) }, { "holdfast-lease": bytesToHex(lease) }), "have answer").missing,
+        ),
       get: (id) => getFrame(`${base}/records/${bytesToHex(id)}`, {}),
       getRange: (id, offset, length) => getFrame(`${base}/records/${bytesToHex(id)}`, { range: `bytes=${offset}-${offset + length - 1}` }),
       changes: async (cursor) => parseMessage(changesAnswer, (await this.send({ target: `${base}/changes?after=${cursor}` })).body, "changes answer"),
       lease: async (lease) => parseMessage(leaseAnswer, await post("/leases", lease === null ? {} : { lease }), "lease answer"),
       commit: async (entry, additions, drops) =>
-        parseMessage(commitAnswer, await post("/journal", { entry, additions: concatBytes(...additions), drops: concatBytes(...drops) }), "commit answer").receipt,
+        parseMessage(commitAnswer, await post("/journal", { entry, additions: concatBytes(...additions), drops: concatBytes(...drops) }), "commit answer")
+          .receipt,
       journal: async (afterSeq) => parseMessage(journalAnswer, (await this.send({ target: `${base}/journal?after=${afterSeq}` })).body, "journal answer"),
     };
   }
@@ -140,7 +157,12 @@ export class TestClient implements Disposable {
 }
 
 /** Redeems `invite` with a fresh TLS key. */
-export async function enrollDevice(invite: Invite, rootPem: string, signer: Signer, change: Partial<TestRequest> = {}): Promise<{ answer: EnrollAnswer; identity: TlsIdentity }> {
+export async function enrollDevice(
+  invite: Invite,
+  rootPem: string,
+  signer: Signer,
+  change: Partial<TestRequest> = {},
+): Promise<{ answer: EnrollAnswer; identity: TlsIdentity }> {
   const keys = await createKeyPair();
   using front = new TestClient(invite.host, invite.frontPort, rootPem, signer, null);
   const body = encodeMessage({ secret: invite.secret, csr: await createCsr(keys.privateKeyPem), deviceKey: signer.publicKey, label: "test device" });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bytes, concatBytes, equalBytes } from "@holdfast/base";
+import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { sha256 } from "@holdfast/crypto/hash";
 import { asSigningSeed, createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
 import {
@@ -15,10 +16,10 @@ import {
   asVaultId,
   type DeviceId,
   digestRecordIds,
+  type EntryBody,
   encodeEntryPayload,
   encodeFrame,
   encodeJournalEntry,
-  type EntryBody,
   type LeaseId,
   type LineId,
   OWNER_KINDS,
@@ -28,7 +29,6 @@ import {
   verifyReceipt,
 } from "@holdfast/protocol";
 import { BodyBudget } from "../body-budget.ts";
-import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { openStore, type Store, type StoreOptions } from "../store/store.ts";
 import type { VaultRef } from "../store/writer-worker.ts";
 import { receiveRecords } from "../upload.ts";
@@ -113,7 +113,18 @@ export class TestAccount {
     return { kind: 2, deviceKey: this.deviceSigner.publicKey, roles: ["agent", "maintainer"], label: "first" };
   }
 
-  snapshot(record: RecordId, options: { base?: RecordId | null; count: number; additions: readonly RecordId[]; drops?: readonly RecordId[]; line?: LineId; supersedes?: RecordId; complete?: boolean }): EntryBody {
+  snapshot(
+    record: RecordId,
+    options: {
+      base?: RecordId | null;
+      count: number;
+      additions: readonly RecordId[];
+      drops?: readonly RecordId[];
+      line?: LineId;
+      supersedes?: RecordId;
+      complete?: boolean;
+    },
+  ): EntryBody {
     return {
       kind: 9,
       snapshot: record,
@@ -153,7 +164,16 @@ export class VaultFixture implements AsyncDisposable {
     const fixture = new VaultFixture(options.folder ?? mkdtempSync(join(tmpdir(), "holdfast-store-")), options);
     await fixture.open();
     await fixture.store.writer.call("addInvite", [
-      { secret: systemRandom.bytes(16), accountName: "test", edition: "ese", quotaBytes: null, roles: ["agent"], accountId: fixture.account.account, nowMs: 1, expiresAtMs: 2 },
+      {
+        secret: systemRandom.bytes(16),
+        accountName: "test",
+        edition: "ese",
+        quotaBytes: null,
+        roles: ["agent"],
+        accountId: fixture.account.account,
+        nowMs: 1,
+        expiresAtMs: 2,
+      },
     ]);
     await fixture.store.writer.call("createVault", [fixture.account.ref]);
     await fixture.store.writer.call("lease", [fixture.account.ref, fixture.lease, fixture.account.device]);
@@ -169,7 +189,10 @@ export class VaultFixture implements AsyncDisposable {
     await this.open(options);
   }
 
-  put(frames: readonly TestFrame[], options: { pieceBytes?: number; digest?: Bytes; quotaBytes?: number; body?: Bytes; lease?: LeaseId } = {}): Promise<RecordsAnswer> {
+  put(
+    frames: readonly TestFrame[],
+    options: { pieceBytes?: number; digest?: Bytes; quotaBytes?: number; body?: Bytes; lease?: LeaseId } = {},
+  ): Promise<RecordsAnswer> {
     const body = options.body ?? concatBytes(...frames.map((frame) => frame.frame));
     const idsDigest = options.digest ?? sha256(concatBytes(...frames.map((frame) => frame.id)));
     return this.putBody(inPieces(body, options.pieceBytes ?? 65_536), { ...options, digest: idsDigest });
@@ -177,7 +200,13 @@ export class VaultFixture implements AsyncDisposable {
 
   putBody(body: AsyncIterable<Uint8Array>, options: { digest?: Bytes; quotaBytes?: number; lease?: LeaseId } = {}): Promise<RecordsAnswer> {
     const { account, lease } = this;
-    const context = { ref: account.ref, device: account.device, lease: options.lease ?? lease, quotaBytes: options.quotaBytes ?? null, idsDigest: options.digest ?? new Uint8Array(32) };
+    const context = {
+      ref: account.ref,
+      device: account.device,
+      lease: options.lease ?? lease,
+      quotaBytes: options.quotaBytes ?? null,
+      idsDigest: options.digest ?? new Uint8Array(32),
+    };
     return receiveRecords(body, context, this.store, this.budget);
   }
 
@@ -233,4 +262,3 @@ export class VaultFixture implements AsyncDisposable {
 export async function* inPieces(bytes: Bytes, pieceBytes: number): AsyncGenerator<Uint8Array> {
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) yield bytes.subarray(offset, offset + pieceBytes);
 }
-

@@ -1,0 +1,17 @@
+/** The program's ports: made once in main.ts, or by a test. */
+import type { Ports } from "../session/session.ts";
+import type { Processes } from "../state/lock.ts";
+import type { Operations } from "./operations.ts";
+import type { Surroundings } from "./places.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface ProgramPorts extends Surroundings {
+  readonly ports: Ports;
+  readonly terminal: Terminal;
+  readonly processes: Processes;
+  readonly operations: Operations;
+  readonly hostName: string;
+  readonly version: string;
+  /** Runs a command by the shell; its standard output. */
+  readonly runShell: (command: string) => string;
+}

@@ -1,0 +1,90 @@
+/** One run of a command: global options resolved, ways to the vault, and output for people or for programs. */
+import { Fault } from "@holdfast/base";
+import type { Command } from "commander";
+import type { Connection, ConnectOptions } from "../session/connection.ts";
+import { openSession } from "../session/open-session.ts";
+import type { VaultSession } from "../session/session.ts";
+import { takeLock } from "../state/lock.ts";
+import { type StatePaths, statePaths } from "../state/state-paths.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import type { SecretSources } from "./passphrase.ts";
+import { resolveConfigPath, resolveStateFolder } from "./places.ts";
+import type { ProgramPorts } from "./program-ports.ts";
+
+/** Fields of a JSON event. Names are stable; new ones may come. */
+export type EventFields = Readonly<Record<string, unknown>>;
+
+export interface Run extends ProgramPorts {
+  readonly paths: StatePaths;
+  readonly configFile: { readonly path: string; readonly isRequired: boolean };
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+  readonly isVerbose: boolean;
+  readonly secretSources: SecretSources;
+  /** A result: one JSON object on a line with `--json`, else the lines. */
+  report(event: string, fields: EventFields, lines: readonly string[]): void;
+  /** A sentence beside the result; nothing with `--quiet`. */
+  note(text: string): void;
+  connect(): Promise<Connection>;
+  openSession(): Promise<VaultSession>;
+  /** One run at a time: for commands that change the state folder or the vault. */
+  lock(): Disposable;
+}
+
+/** A command's body: its exit code, or nothing for 0. */
+export type CommandBody<Options> = (run: Run, options: Options, args: readonly string[]) => Promise<ExitCode | undefined>;
+
+/** Puts commands into a program. */
+export interface Registry {
+  readonly program: Command;
+  /** Makes `command` run `body`. */
+  action<Options>(command: Command, body: CommandBody<Options>): Command;
+}
+
+/** Names of a command from below the program down, as people type them. */
+export function commandName(command: Command): string {
+  const names: string[] = [];
+  for (let at: Command | null = command; at?.parent; at = at.parent) names.unshift(at.name());
+  return names.join(" ");
+}
+
+interface GlobalOptions {
+  readonly state?: string;
+  readonly config?: string;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+export function createRun(program: ProgramPorts, command: Command): Run {
+  const options: GlobalOptions = command.optsWithGlobals();
+  const { ports, terminal, environment, operations } = program;
+  const root = resolveStateFolder(options.state, program);
+  const paths = statePaths(root);
+  const isJson = options.json === true;
+  const isQuiet = options.quiet === true;
+  if (isQuiet && options.verbose === true) throw new Fault("input", "options: --quiet and --verbose do not go together");
+  const note = (text: string): void => {
+    if (isQuiet) return;
+    if (isJson) terminal.write(JSON.stringify({ event: "note", message: text }));
+    else terminal.note(text);
+  };
+  const connectOptions: ConnectOptions = { ports, paths, environment, onNote: note };
+  return {
+    ...program,
+    paths,
+    configFile: resolveConfigPath(options.config, root, program),
+    isJson,
+    isQuiet,
+    isVerbose: options.verbose === true,
+    secretSources: { disk: ports.disk, environment, terminal, runShell: program.runShell },
+    report(event, fields, lines) {
+      if (isJson) terminal.write(JSON.stringify({ event, ...fields }));
+      else if (!isQuiet) for (const line of lines) terminal.write(line);
+    },
+    note,
+    connect: () => operations.connect(connectOptions),
+    openSession: () => openSession(connectOptions, operations.connect),
+    lock: () => takeLock(paths, { disk: ports.disk, random: ports.random, processes: program.processes, nowMs: ports.clock.nowMs(), command: commandName(command) }),
+  };
+}

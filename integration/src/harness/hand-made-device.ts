@@ -1,0 +1,116 @@
+/** A device whose every byte a test decides: it enrols like an agent, and then does what no agent would. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
+import { createCsr, createKeyPair, createIntermediate, createRoot, encodeChain, issueAgentLeaf, parseCertificatePem } from "@holdfast/pki";
+import { asAccountId, asLeaseId, encodeMessage, type LeaseId, parseInvite, type RecordId, type RecordStore } from "@holdfast/protocol";
+import { JournalBuilder, type TestKey, testKey, testRecord } from "@holdfast/testkit";
+import { enrollDevice, TestClient, type TlsIdentity } from "../../../apps/storage-node/src/testing/test-client.ts";
+import { importSigningKeys } from "../../../packages/pki/src/key.ts";
+import { ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, Name, X509CertificateGenerator } from "../../../packages/pki/src/x509.ts";
+import type { StorageNode } from "./storage-node.ts";
+
+export interface HandMadeDevice extends Disposable {
+  readonly client: TestClient;
+  readonly key: TestKey;
+  readonly identity: TlsIdentity;
+  readonly rootPem: string;
+  /** Keys of the vault's owner and its chain, before genesis. */
+  readonly journal: JournalBuilder;
+  readonly store: RecordStore;
+  /** Another connection with whatever identity and signer. */
+  connect(identity: TlsIdentity | null, signer?: TestKey): TestClient;
+}
+
+let keyCount = 100;
+
+/** Enrols a device of `account`; the owner is new unless one is given. */
+export async function enrollByHand(node: StorageNode, account: string, owner: TestKey = testKey(++keyCount), roles?: string): Promise<HandMadeDevice> {
+  const key = testKey(++keyCount);
+  const invite = parseInvite(await node.invite({ account, ...(roles === undefined ? {} : { roles }) }));
+  const rootPem = readRoot(node);
+  const { answer, identity } = await enrollDevice(invite, rootPem, key);
+  const connect = (other: TlsIdentity | null, signer: TestKey = key): TestClient => {
+    const client = new TestClient("localhost", node.agentPort, rootPem, signer, other);
+    open.push(client);
+    return client;
+  };
+  const open: TestClient[] = [];
+  const client = connect(identity);
+  return {
+    client,
+    key,
+    identity,
+    rootPem,
+    journal: new JournalBuilder(owner, key, asAccountId(answer.account)),
+    store: client.recordStore(owner.vaultId),
+    connect,
+    [Symbol.dispose]() {
+      for (const each of open) each[Symbol.dispose]();
+    },
+  };
+}
+
+/** Makes the account's vault at the node, and its genesis. */
+export async function beginVault(device: HandMadeDevice): Promise<LeaseId> {
+  await device.client.send({ target: "/v1/vaults", body: encodeMessage({ vault: device.journal.owner.vaultId }) });
+  const { lease } = await device.store.lease(null);
+  const config = testRecord(1, 7);
+  await device.store.put([{ id: config.id, parts: [config.frame] }], asLeaseId(lease));
+  device.journal.begin(config.id);
+  for (const frame of device.journal.frames) await device.store.commit(frame, [], []);
+  return asLeaseId(lease);
+}
+
+/** Stores a frame of random bytes; its id. */
+export async function putRecord(device: HandMadeDevice, lease: LeaseId, kind: 3 | 4 | 5 | 6 | 7, seed: number, bodyBytes = 1000): Promise<RecordId> {
+  const record = testRecord(kind, seed, bodyBytes);
+  await device.store.put([{ id: record.id, parts: [record.frame] }], lease);
+  return record.id;
+}
+
+export function readRoot(node: StorageNode): string {
+  return readPki(node, "root.pem");
+}
+
+function readPki(node: StorageNode, name: string): string {
+  return readFileSync(join(node.data, "pki", name), "utf8");
+}
+
+/** A good leaf of the node's own intermediate that nobody asked the node for. */
+export async function unknownIdentity(node: StorageNode, deviceId: Uint8Array): Promise<TlsIdentity> {
+  const ports = { clock: createSystemClock(), random: createSystemRandom() };
+  const issuer = { certificatePem: readPki(node, "intermediate.pem"), privateKeyPem: readPki(node, "intermediate-key.pem") };
+  const keys = await createKeyPair();
+  const leaf = await issueAgentLeaf(ports, issuer, await createCsr(keys.privateKeyPem), deviceId);
+  return { cert: encodeChain(leaf, issuer.certificatePem), key: keys.privateKeyPem };
+}
+
+/** `identity` with a leaf for the same key, by the same intermediate, that ends at `notAfterMs`: in the past, which our own issuing never does. */
+export async function reissuedIdentity(node: StorageNode, identity: TlsIdentity, notAfterMs: number): Promise<TlsIdentity> {
+  const issuerPem = readPki(node, "intermediate.pem");
+  const current = await parseCertificatePem(`${identity.cert.split("-----END CERTIFICATE-----")[0]}-----END CERTIFICATE-----\n`);
+  const { privateKey } = await importSigningKeys(readPki(node, "intermediate-key.pem"));
+  const leaf = await X509CertificateGenerator.create({
+    serialNumber: "4242",
+    subject: new Name(current.subjectDer),
+    issuer: new Name((await parseCertificatePem(issuerPem)).subjectDer),
+    notBefore: new Date(Date.now() - 7_200_000),
+    notAfter: new Date(notAfterMs),
+    publicKey: current.publicKeySpki,
+    signingKey: privateKey,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true), new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])],
+  });
+  return { cert: encodeChain(leaf.toString("pem"), issuerPem), key: identity.key };
+}
+
+/** A good leaf of somebody else's authority. */
+export async function foreignIdentity(deviceId: Uint8Array): Promise<TlsIdentity> {
+  const ports = { clock: createSystemClock(), random: createSystemRandom() };
+  const root = await createRoot(ports, "Another root");
+  const issuer = await createIntermediate(ports, root, "Another intermediate");
+  const keys = await createKeyPair();
+  const leaf = await issueAgentLeaf(ports, issuer, await createCsr(keys.privateKeyPem), deviceId);
+  return { cert: encodeChain(leaf, issuer.certificatePem, root.certificatePem), key: keys.privateKeyPem };
+}
