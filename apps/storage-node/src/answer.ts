@@ -17,7 +17,7 @@ export function createErrorAnswer(log: Log): (error: Error, context: Context) =>
     const fault = isFault(error) ? error : new Fault("internal", "storage node: internal error");
     if (fault.code === "integrity") log("warning", fault.message, { path: context.req.path });
     const headers: Record<string, string> = { "content-type": CBOR };
-    const delayMs = fault.detail["delayMs"];
+    const delayMs = fault.detail.delayMs;
     if (typeof delayMs === "number") headers["retry-after"] = String(Math.ceil(delayMs / 1000));
     return new Response(encodeFault(fault), { status: FAULTS[fault.code].status, headers });
   };

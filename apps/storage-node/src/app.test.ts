@@ -38,7 +38,7 @@ before(async () => {
 });
 after(() => node[Symbol.asyncDispose]());
 
-function setHeader(headers: Record<string, string>, name: string, value: string): void {
+function setHeader(headers: Record<string, string>, name: string, value: string): undefined {
   headers[name] = value;
 }
 
@@ -73,8 +73,8 @@ describe("agent port: the two bonds", () => {
   });
 
   it("refuses a good certificate and no signature, and the reverse", async () => {
-    const unsigned = (headers: Record<string, string>): void => {
-      delete headers["signature"];
+    const unsigned = (headers: Record<string, string>): undefined => {
+      delete headers.signature;
     };
     await refusedWith(ada.client.exchange({ ...account, tamper: unsigned }), "denied");
     await assert.rejects(node.connect(ada.signer, null).exchange(account));
@@ -100,14 +100,14 @@ describe("agent port: the two bonds", () => {
   it("names the skew to a client whose clock is off", async () => {
     const answer = await ada.client.exchange({ ...account, createdMs: Date.now() - 3_600_000 });
     const { detail } = parseFault(answer.status, answer.body);
-    assert.ok(Math.abs(Number(detail["skewMs"]) + 3_600_000) < 60_000);
+    assert.ok(Math.abs(Number(detail.skewMs) + 3_600_000) < 60_000);
   });
 
   it("refuses a request signed for another host", async () => {
     await refusedWith(ada.client.exchange({ ...account, authority: "other.example:8443" }), "denied");
   });
 
-  const tampers: Record<string, (headers: Record<string, string>, body: Bytes | undefined) => Bytes | undefined | void> = {
+  const tampers: Record<string, (headers: Record<string, string>, body: Bytes | undefined) => Bytes | undefined> = {
     "another nonce": (headers) => setHeader(headers, "signature-input", headers["signature-input"]?.replace(/nonce="../, 'nonce="ff') ?? ""),
     "another time": (headers) =>
       setHeader(headers, "signature-input", headers["signature-input"]?.replace(/created=(\d+)\./, (_all, seconds) => `created=${Number(seconds) + 1}.`) ?? ""),
@@ -116,7 +116,7 @@ describe("agent port: the two bonds", () => {
     "another digest of ids": (headers) => setHeader(headers, "holdfast-records", contentDigest(sha256(utf8("other")))),
     "a range that was not signed": (headers) => setHeader(headers, "range", "bytes=0-1"),
     "fewer covered parts": (headers) => setHeader(headers, "signature-input", headers["signature-input"]?.replace(' "holdfast-lease"', "") ?? ""),
-    "a cut signature": (headers) => setHeader(headers, "signature", headers["signature"]?.replace(/......==/, "AAAAAA==") ?? ""),
+    "a cut signature": (headers) => setHeader(headers, "signature", headers.signature?.replace(/......==/, "AAAAAA==") ?? ""),
   };
   for (const [name, tamper] of Object.entries(tampers)) {
     it(`refuses ${name}`, async () => {
@@ -220,12 +220,12 @@ describe("agent port: bad requests", () => {
       "content-length": String(RECORDS_BODY_BYTES_MAX + 1),
     };
     const connection = node.connect(ada.signer, ada.identity);
-    const tamper = (sent: Record<string, string>): void => setHeader(sent, "connection", "close");
+    const tamper = (sent: Record<string, string>): undefined => setHeader(sent, "connection", "close");
     await refusedWith(connection.exchange({ method: "POST", target: `${BASE}/records`, headers, tamper }), "limit");
   });
 
   it("refuses a body of unknown length", async () => {
-    const tamper = (headers: Record<string, string>): void => {
+    const tamper = (headers: Record<string, string>): undefined => {
       delete headers["content-length"];
       headers["transfer-encoding"] = "chunked";
     };

@@ -10,8 +10,8 @@ describe("body budget", () => {
     const budget = new BodyBudget(createFakeClock(), 100, 1000);
     const first = await budget.acquire(60);
     const order: number[] = [];
-    const second = budget.acquire(50).then((part) => (order.push(2), part));
-    const third = budget.acquire(10).then((part) => (order.push(3), part)); // It would fit, but it is not its turn.
+    const second = budget.acquire(50).then(() => order.push(2));
+    const third = budget.acquire(10).then(() => order.push(3)); // It would fit, but it is not its turn.
     assert.equal(budget.heldBytes, 60);
     budget.release(first);
     await Promise.all([second, third]);

@@ -79,29 +79,10 @@ const RESUME_POLL_MS = 2;
 /** A guard with its own timer; `stop` ends it. */
 export function createGuard(limits: GuardLimits, clock: Clock): Guard {
   const connections = new Map<Socket, Connection>();
-  const countsByPeer = new Map<string, number>();
-  let admittedCount = 0;
+  const counter = createConnectionCounter(limits);
   let draining = false;
   const timer = setInterval(() => checkDeadlines(connections, limits, clock.monotonicMs()), CHECK_INTERVAL_MS);
   const pausedTimer = setInterval(() => resumePaused(connections, limits, clock.monotonicMs()), RESUME_POLL_MS);
-
-  function admit(socket: Socket): boolean {
-    const peer = socket.remoteAddress ?? "";
-    const peerCount = countsByPeer.get(peer) ?? 0;
-    if (draining || admittedCount >= limits.connectionCountMax || peerCount >= limits.connectionCountPerPeerMax) {
-      socket.destroy();
-      return false;
-    }
-    admittedCount++;
-    countsByPeer.set(peer, peerCount + 1);
-    socket.once("close", () => {
-      admittedCount--;
-      const left = (countsByPeer.get(peer) ?? 1) - 1;
-      if (left === 0) countsByPeer.delete(peer);
-      else countsByPeer.set(peer, left);
-    });
-    return true;
-  }
 
   function watch(socket: Socket): void {
     const deadlineMs = clock.monotonicMs() + limits.headersMsMax;
@@ -140,16 +121,43 @@ export function createGuard(limits: GuardLimits, clock: Clock): Guard {
   }
 
   return {
-    admit,
+    admit(socket) {
+      if (!draining && counter.admit(socket)) return true;
+      socket.destroy();
+      return false;
+    },
     watch,
     begin,
     drain,
     get connectionCount() {
-      return admittedCount;
+      return counter.count();
     },
     stop() {
       clearInterval(timer);
       clearInterval(pausedTimer);
+    },
+  };
+}
+
+/** Counts connections in all and by peer, from their acceptance to their close. */
+function createConnectionCounter(limits: GuardLimits): { admit(socket: Socket): boolean; count(): number } {
+  const countsByPeer = new Map<string, number>();
+  let count = 0;
+  return {
+    count: () => count,
+    admit(socket) {
+      const peer = socket.remoteAddress ?? "";
+      const peerCount = countsByPeer.get(peer) ?? 0;
+      if (count >= limits.connectionCountMax || peerCount >= limits.connectionCountPerPeerMax) return false;
+      count++;
+      countsByPeer.set(peer, peerCount + 1);
+      socket.once("close", () => {
+        count--;
+        const left = (countsByPeer.get(peer) ?? 1) - 1;
+        if (left === 0) countsByPeer.delete(peer);
+        else countsByPeer.set(peer, left);
+      });
+      return true;
     },
   };
 }

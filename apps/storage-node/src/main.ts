@@ -9,7 +9,7 @@ import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { init } from "./commands/init.ts";
 import { serve } from "./commands/serve.ts";
-import { askForInvite } from "./control.ts";
+import { askForInvite } from "./control-node.ts";
 import { DataFolder } from "./data-folder.ts";
 import { createLog } from "./log.ts";
 import { RESERVE_BYTES_DEFAULT } from "./store/store.ts";
@@ -40,7 +40,7 @@ program
   .option("--name <host>", "name or address that agents dial; may be given again, the first goes into invites", collect, [])
   .option("--passphrase-file <file>", "passphrase that locks the root's key; without it one is drawn and shown once")
   .option("--json", "result as one line of JSON")
-  .addHelpText("after", "\nExample:\n  holdfast-node init --data /srv/holdfast --name backup.example.org --passphrase-file /root/holdfast-root")
+  .addHelpText("after", "\nExample:\n  holdfast-node init --data /srv/holdfast --name backup.example.org --passphrase-file /etc/holdfast/root-passphrase")
   .action(async (options: { data: string; name: string[]; passphraseFile?: string; json?: true }) => {
     const passphrase = options.passphraseFile === undefined ? null : readPassphrase(options.passphraseFile);
     const result = await init({ disk, clock, random, data: options.data, hostNames: options.name, passphrase });

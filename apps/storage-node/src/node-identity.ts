@@ -126,7 +126,7 @@ export function findingLines(findings: readonly GateFinding[]): string[] {
 
 /** Refuses to go on when the runtime was told to trust everyone. */
 export function requireVerifiedTls(environment: Readonly<Record<string, string | undefined>>): void {
-  if (environment["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
+  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
     throw new Fault("certificate", "environment: NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off, unset it");
   }
 }

@@ -1,20 +1,26 @@
 /** Connections that hold a server up: each does a little and then nothing, or drips a byte at a time. */
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { TlsIdentity } from "../../../apps/storage-node/src/testing/test-client.ts";
+import { createSystemRandom } from "@holdfast/base/node";
+import { contentDigest, signRequest } from "@holdfast/protocol";
+import { testId } from "@holdfast/testkit";
+import type { HandMadeDevice } from "./hand-made-device.ts";
 
 export interface SlowOptions {
   readonly port: number;
-  readonly rootPem: string;
-  readonly identity: TlsIdentity;
+  readonly device: HandMadeDevice;
+  /** Target of a GET whose answer is larger than what sockets buffer. */
+  readonly largeTarget: string;
 }
 
 export interface SlowConnection extends Disposable {
-  /** Resolves when the server has closed the connection, with the time since it was made; rejects after `limitMs`. */
+  /** Resolves when the server has closed the connection, with the bytes it sent; rejects when it is open after `limitMs`. */
   closed(limitMs: number): Promise<number>;
 }
 
 const DRIP_MS = 500;
+/** Longer than the node waits for a reader. What came until then must not be all. */
+const UNREAD_MS = 27_000;
 
 /** The five kinds. Every one of them is one that a server without deadlines keeps for ever. */
 export const SLOW_KINDS = {
@@ -38,21 +44,32 @@ export const SLOW_KINDS = {
   /** Declares a body of 16 MiB and sends it a byte at a time. */
   async body(options) {
     const socket = await secure(options);
-    socket.write("POST /v1/vaults HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cbor\r\ncontent-length: 16777216\r\n\r\n");
+    socket.write(signedHead(options, "POST", "/v1/vaults", { "content-length": "16777216", "content-digest": contentDigest(testId("a body")) }));
     return watched(socket, () => socket.write("a"));
   },
-  /** Keeps a connection open between requests for ever, having asked once. */
-  async idle(options) {
+  /** Asks for a large answer and does not read it. */
+  async answer(options) {
     const socket = await secure(options);
-    socket.write("GET /v1/account HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    return watched(socket);
+    socket.write(signedHead(options, "GET", options.largeTarget, {}));
+    socket.pause();
+    const connection = watched(socket);
+    setTimeout(() => socket.resume(), UNREAD_MS);
+    return connection;
   },
 } as const satisfies Record<string, (options: SlowOptions) => Promise<SlowConnection>>;
 
 export type SlowKind = keyof typeof SLOW_KINDS;
 
-function secure(options: SlowOptions): Promise<TLSSocket> {
-  const { port, rootPem, identity } = options;
+function signedHead({ device, port }: SlowOptions, method: string, target: string, more: Record<string, string>): string {
+  const authority = `localhost:${port}`;
+  const headers: Record<string, string> = { host: authority, "holdfast-version": "1", ...more };
+  const signature = signRequest({ method, authority, target, headers }, device.key.deviceId, Date.now(), createSystemRandom().bytes(16), (base) => device.key.sign("request", base));
+  const lines = Object.entries({ ...headers, ...signature }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+function secure({ port, device }: SlowOptions): Promise<TLSSocket> {
+  const { rootPem, identity } = device;
   return new Promise((resolve, reject) => {
     const socket = connectTls({ host: "localhost", port, ca: rootPem, cert: identity.cert, key: identity.key, ALPNProtocols: ["http/1.1"] }, () => resolve(socket));
     socket.once("error", reject);
@@ -62,27 +79,23 @@ function secure(options: SlowOptions): Promise<TLSSocket> {
 function watched(socket: Socket, drip?: () => void): SlowConnection {
   const startedMs = performance.now();
   const timer = drip === undefined ? null : setInterval(drip, DRIP_MS);
-  let endedMs: number | null = null;
-  const waiting: (() => void)[] = [];
-  const end = (): void => {
-    if (timer !== null) clearInterval(timer);
-    endedMs ??= performance.now() - startedMs;
-    for (const resolve of waiting.splice(0)) resolve();
-  };
-  socket.on("error", end).on("end", end).on("close", end);
-  socket.resume();
+  const ended = Promise.withResolvers<void>();
+  let byteCount = 0;
+  socket.on("error", () => ended.resolve()).on("end", () => ended.resolve());
+  socket.on("close", () => ended.resolve());
+  socket.on("data", (data: Uint8Array) => {
+    byteCount += data.length;
+  });
+  void ended.promise.then(() => timer !== null && clearInterval(timer));
   return {
-    closed: (limitMs) =>
-      new Promise((resolve, reject) => {
-        if (endedMs !== null) return resolve(endedMs);
-        const deadline = setTimeout(() => reject(new Error(`still open after ${limitMs} ms`)), Math.max(0, limitMs - (performance.now() - startedMs)));
-        waiting.push(() => {
-          clearTimeout(deadline);
-          resolve(endedMs as number);
-        });
-      }),
+    async closed(limitMs) {
+      const late = Promise.withResolvers<never>();
+      const deadline = setTimeout(() => late.reject(new Error(`still open after ${limitMs} ms`)), Math.max(0, limitMs - (performance.now() - startedMs)));
+      await Promise.race([ended.promise, late.promise]).finally(() => clearTimeout(deadline));
+      return byteCount;
+    },
     [Symbol.dispose]() {
-      end();
+      ended.resolve();
       socket.destroy();
     },
   };

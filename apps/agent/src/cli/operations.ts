@@ -1,7 +1,8 @@
-/** The long work of the agent, behind one seam: main.ts loads each part only when a command needs it, and tests put others in its place. */
-import type { EnrollAnswer } from "@holdfast/protocol";
+/** The long work of the agent behind one seam: each part is loaded only when a command needs it, and tests put others in its place. */
 import type { EnrollOptions } from "@holdfast/client";
+import type { EnrollAnswer } from "@holdfast/protocol";
 import type { BackupEvents, BackupOptions, BackupResult } from "../pipeline/backup-options.ts";
+import type { RebuiltIndex } from "../pipeline/rebuild-index.ts";
 import type { Connection, ConnectOptions } from "../session/connection.ts";
 import type { VaultSession } from "../session/session.ts";
 
@@ -9,4 +10,12 @@ export interface Operations {
   enroll(options: EnrollOptions): Promise<EnrollAnswer>;
   connect(options: ConnectOptions): Promise<Connection>;
   runBackup(session: VaultSession, options: BackupOptions, events: BackupEvents): Promise<BackupResult>;
+  rebuildIndex(session: VaultSession): Promise<RebuiltIndex>;
 }
+
+export const loadedOperations: Operations = {
+  enroll: async (options) => (await import("@holdfast/client")).enroll(options),
+  connect: async (options) => (await import("../session/connection.ts")).connect(options),
+  runBackup: async (session, options, events) => (await import("../pipeline/backup.ts")).runBackup(session, options, events),
+  rebuildIndex: async (session) => (await import("../pipeline/rebuild-index.ts")).rebuildIndex(session),
+};

@@ -24,7 +24,7 @@ function movableClock(): Clock & { aheadMs: number } {
     }, monotonicMs: () => system.monotonicMs(), sleep: (delayMs, signal) => system.sleep(delayMs, signal) };
 }
 
-describe("backup", { skip }, () => {
+describe("backup", { skip, timeout: 120_000 }, () => {
   let root: string;
   let source: string;
   let clock: ReturnType<typeof movableClock>;

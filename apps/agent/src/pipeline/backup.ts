@@ -12,10 +12,11 @@ import { attachOrdinalSet, createOrdinalSet, createRecordSealer, encodeSnapshot,
 import type { AppendedEntry, VaultSession } from "../session/session.ts";
 import { type LineState, readLineState, writeLineState } from "../state/line-state.ts";
 import { LocalIndex } from "../state/local-index.ts";
-import { AGENT_VERSION, runtimeName } from "../version.ts";
+import { AGENT_VERSION } from "../version.ts";
 import type { BackupEvents, BackupOptions, BackupResult } from "./backup-options.ts";
 import { PackUploads } from "./pack-uploads.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
+import { runtimeName } from "./runtime-name.ts";
 import { COUNTERS, createSharedBuffers, PHASES, SharedRun } from "./shared-memory.ts";
 import { type RunningWorker, startWorker } from "./start-worker.ts";
 import type { PackWorkerData, TreeMessage, WalkerData, WorkerMessage } from "./worker-data.ts";
@@ -161,10 +162,22 @@ class BackupRun {
           this.#shared.setPhase(PHASES.abort);
           reject(error);
         };
-        const onMessage = (message: WorkerMessage): void => this.#onMessage(message, uploads, { resolve, abort });
-        const packData: PackWorkerData = { ...common, role: "pack" };
-        for (let worker = 0; worker < this.#workerCount; worker++) workers.push(startWorker(packData, onMessage, abort));
-        workers.push(startWorker(this.#walkerData(common, needed.memory), onMessage, abort));
+        const start = (data: PackWorkerData | WalkerData): void => {
+          let hasEnded = false;
+          const worker = startWorker<WorkerMessage>(
+            data,
+            (message) => {
+              hasEnded ||= message.type === "ended" || message.type === "broken";
+              this.#onMessage(message, uploads, { resolve, abort });
+            },
+            abort,
+          );
+          workers.push(worker);
+          // A thread that dies without a word must not leave the others waiting for it.
+          worker.exited.then(() => hasEnded || abort(new Error(`backup: the ${data.role} worker stopped without a word`)));
+        };
+        for (let worker = 0; worker < this.#workerCount; worker++) start({ ...common, role: "pack" });
+        start(this.#walkerData(common, needed.memory));
       });
     } finally {
       clearInterval(progress);

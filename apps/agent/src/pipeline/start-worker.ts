@@ -25,7 +25,9 @@ export function startWorker<Message>(data: { readonly role: string }, onMessage:
   };
 }
 
-/** The built agent is one file, and so its own worker entry; from sources it is main.ts. */
+/** The built agent is one file, and so its own worker entry; from sources it is worker-entry.ts. */
 function workerEntry(): URL {
-  return import.meta.url.endsWith("/start-worker.ts") ? new URL("../main.ts", import.meta.url) : new URL(import.meta.url);
+  // A computed name: the bundler must not take it for a file to ship.
+  const fromSources = ["worker-entry", "ts"].join(".");
+  return import.meta.url.endsWith("/start-worker.ts") ? new URL(fromSources, import.meta.url) : new URL(import.meta.url);
 }

@@ -1,6 +1,6 @@
 /** `holdfast-node serve`: opens the ports and runs until it is told to stop. */
 import type { Clock, Disk, Random } from "@holdfast/base";
-import { startControl } from "../control.ts";
+import { startControl } from "../control-node.ts";
 import { DataFolder } from "../data-folder.ts";
 import type { Log } from "../log.ts";
 import { requireVerifiedTls } from "../node-identity.ts";

@@ -181,7 +181,7 @@ async function commitGroup(group: readonly StepCall[]): Promise<void> {
     if (ref === undefined) continue;
     try {
       const results = await inVault(ref, (vault) => vault.applySteps(accepted.map((call) => call.step)));
-      accepted.forEach((call, index) => answerStep(call, assertDefined(results[index], "a result for every step")));
+      for (const [index, call] of accepted.entries()) answerStep(call, assertDefined(results[index], "a result for every step"));
     } catch (error) {
       for (const call of accepted) replyFault(port, call.id, error);
     }

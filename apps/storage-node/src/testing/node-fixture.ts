@@ -7,7 +7,7 @@ import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast
 import { createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
 import { type EnrollAnswer, encodeMessage, type Invite, parseInvite, type Role } from "@holdfast/protocol";
 import { init } from "../commands/init.ts";
-import { askForInvite, startControl } from "../control.ts";
+import { askForInvite, startControl } from "../control-node.ts";
 import { DataFolder } from "../data-folder.ts";
 import { type ServeOptions, type StorageNode, startStorageNode } from "../servers.ts";
 import { enrollDevice, TestClient, type TlsIdentity } from "./test-client.ts";

@@ -33,7 +33,7 @@ export interface TestRequest {
   readonly body?: Bytes;
   readonly headers?: Readonly<Record<string, string>>;
   /** Changes what is sent after it was signed. */
-  readonly tamper?: (headers: Record<string, string>, body: Bytes | undefined) => Bytes | undefined | void;
+  readonly tamper?: (headers: Record<string, string>, body: Bytes | undefined) => Bytes | undefined;
   readonly createdMs?: number;
   readonly nonce?: Bytes;
   readonly device?: DeviceId;
