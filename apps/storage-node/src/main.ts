@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 /**
  * The storage node's program: the composition root. It gives the commands their clock, randomness, disk and streams,
  * and turns what they throw into a message and an exit code.

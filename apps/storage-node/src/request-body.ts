@@ -4,6 +4,9 @@ import { type Bytes, equalBytes, Fault } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
 import { MESSAGE_BYTES_MAX, parseContentDigest, parseMessage } from "@holdfast/protocol";
 import type { BodyBudget } from "./body-budget.ts";
+import { createMemoryHint } from "./memory-hint-bun.ts";
+
+const noteMemory = createMemoryHint(4 * 1024 * 1024);
 
 type Schema = Parameters<typeof parseMessage>[0];
 type Output<S extends Schema> = ReturnType<typeof parseMessage<S>>;
@@ -52,7 +55,10 @@ async function fill(body: Bytes, request: IncomingMessage): Promise<void> {
 /** The body's bytes as they come. A sender that goes away: `transport`. Leaves the connection open when it is left early. */
 export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
-    for await (const bytes of request.iterator({ destroyOnReturn: false })) yield bytes as Uint8Array;
+    for await (const bytes of request.iterator({ destroyOnReturn: false })) {
+      noteMemory((bytes as Uint8Array).length);
+      yield bytes as Uint8Array;
+    }
   } catch (cause) {
     throw new Fault("transport", "request: its sender went away", { cause });
   }

@@ -46,6 +46,7 @@ export async function enroll(options: EnrollOptions): Promise<EnrollAnswer> {
   const session = createSignedSession({ ...options, net, host: invite.host, port: invite.frontPort });
   const body = encodeMessage({ secret: invite.secret, csr: options.csrPem, deviceKey: options.deviceKey, label: options.label });
   const answer = parseMessage(enrollAnswer, (await session.send({ method: "POST", target: "/v1/enroll", body: [body] })).body, "enroll answer");
-  if (!equalBytes(await options.spkiSha256(answer.root), invite.rootSpkiSha256)) throw new Fault("certificate", `storage node: answered with another root than ${bytesToHex(invite.rootSpkiSha256)}`);
+  if (!equalBytes(await options.spkiSha256(answer.root), invite.rootSpkiSha256))
+    throw new Fault("certificate", `storage node: answered with another root than ${bytesToHex(invite.rootSpkiSha256)}`);
   return answer;
 }

@@ -22,7 +22,8 @@ import type { SignedSession } from "./signed-session.ts";
 
 export function createHttpRecordStore(session: SignedSession, vault: VaultId, sha256: (bytes: Uint8Array) => Bytes): RecordStore {
   const base = `/v1/vaults/${bytesToHex(vault)}`;
-  const post = (path: string, message: object, headers: Record<string, string> = {}) => session.send({ method: "POST", target: base + path, body: [encodeMessage(message)], headers });
+  const post = (path: string, message: object, headers: Record<string, string> = {}) =>
+    session.send({ method: "POST", target: base + path, body: [encodeMessage(message)], headers });
   return {
     async put(frames, lease) {
       const headers = {

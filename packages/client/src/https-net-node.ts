@@ -2,8 +2,9 @@
  * Net over `node:https`, the one client API that behaves alike under Node, Deno and Bun: HTTP/1.1 on a keep-alive pool,
  * client certificate, our root only. Foreign errors are translated here and nowhere else.
  */
-import { request as httpsRequest, Agent } from "node:https";
+
 import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent, request as httpsRequest } from "node:https";
 import { type Bytes, Fault, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
 import { CONNECTIONS_DEFAULT } from "@holdfast/protocol";
 
@@ -61,7 +62,11 @@ function exchange(agent: Agent, options: HttpsNetOptions, request: NetRequest, b
       headers: request.headers,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
-    outgoing.setTimeout(options.stallMs ?? STALL_MS_DEFAULT, () => outgoing.destroy(new Fault("transport", `storage node ${options.host}:${options.port}: no progress for ${(options.stallMs ?? STALL_MS_DEFAULT) / 1000} s`)));
+    outgoing.setTimeout(options.stallMs ?? STALL_MS_DEFAULT, () =>
+      outgoing.destroy(
+        new Fault("transport", `storage node ${options.host}:${options.port}: no progress for ${(options.stallMs ?? STALL_MS_DEFAULT) / 1000} s`),
+      ),
+    );
     outgoing.on("error", fail);
     outgoing.on("response", (incoming) => {
       const refused = checkPeer(options, incoming);

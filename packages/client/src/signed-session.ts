@@ -1,5 +1,5 @@
 /** Requests that carry both bonds: the pool's client certificate and the device key's signature. */
-import { type Clock, type Net, type NetRequest, type NetResponse, type Random } from "@holdfast/base";
+import type { Clock, Net, NetRequest, NetResponse, Random } from "@holdfast/base";
 import { contentDigest, type DeviceId, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, parseFault, signRequest } from "@holdfast/protocol";
 import { type RetryOptions, withRetry } from "./retry.ts";
 
@@ -49,9 +49,21 @@ async function sendOnce(options: SessionOptions, request: SessionRequest): Promi
     headers["content-type"] ??= "application/cbor";
     if (headers["holdfast-records"] === undefined) headers["content-digest"] = contentDigest(options.sha256(joined(body)));
   }
-  const signature = signRequest({ method: request.method, authority, target: request.target, headers }, options.device, Math.floor(options.clock.nowMs()), options.random.bytes(16), options.sign);
+  const signature = signRequest(
+    { method: request.method, authority, target: request.target, headers },
+    options.device,
+    Math.floor(options.clock.nowMs()),
+    options.random.bytes(16),
+    options.sign,
+  );
   const answer = await options.net.exchange(
-    { method: request.method, target: request.target, headers: { ...headers, ...signature }, body, ...(request.signal === undefined ? {} : { signal: request.signal }) },
+    {
+      method: request.method,
+      target: request.target,
+      headers: { ...headers, ...signature },
+      body,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    },
     request.bytesMax ?? MESSAGE_BYTES_MAX,
   );
   if (answer.status < 200 || answer.status > 299) throw parseFault(answer.status, answer.body);

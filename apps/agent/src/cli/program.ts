@@ -1,5 +1,6 @@
 /** The command line as a whole: every command, global options, help. */
 import { Command, CommanderError } from "commander";
+import { registerBackup } from "../commands/backup.ts";
 import { registerEnroll } from "../commands/enroll.ts";
 import { registerInit } from "../commands/init.ts";
 import { EXIT_CODES, type ExitCode, exitCodeLines } from "./exit-codes.ts";
@@ -7,7 +8,7 @@ import { reportFailure } from "./failure.ts";
 import type { ProgramPorts } from "./program-ports.ts";
 import { type CommandBody, createRun, type Registry } from "./run.ts";
 
-const COMMANDS: readonly ((registry: Registry) => void)[] = [registerEnroll, registerInit];
+const COMMANDS: readonly ((registry: Registry) => void)[] = [registerEnroll, registerInit, registerBackup];
 
 /** Runs the command line; resolves with the exit code, everything having been said. */
 export async function runProgram(ports: ProgramPorts, args: readonly string[]): Promise<ExitCode> {

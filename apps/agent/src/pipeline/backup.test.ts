@@ -1,6 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { bytesToHex, type Clock, hexToBytes, utf8 } from "@holdfast/base";
@@ -19,9 +32,14 @@ const skip = Number(process.versions.node.split(".")[0]) < 22 ? "needs a runtime
 /** Wall time that can be moved: files are as old as the clock says, without waiting. */
 function movableClock(): Clock & { aheadMs: number } {
   const system = createSystemClock();
-  return { aheadMs: 0, nowMs() {
+  return {
+    aheadMs: 0,
+    nowMs() {
       return system.nowMs() + this.aheadMs;
-    }, monotonicMs: () => system.monotonicMs(), sleep: (delayMs, signal) => system.sleep(delayMs, signal) };
+    },
+    monotonicMs: () => system.monotonicMs(),
+    sleep: (delayMs, signal) => system.sleep(delayMs, signal),
+  };
 }
 
 describe("backup", { skip, timeout: 120_000 }, () => {
@@ -44,8 +62,21 @@ describe("backup", { skip, timeout: 120_000 }, () => {
 
   function backup(changes: Partial<BackupOptions> = {}): Promise<BackupResult> {
     const options: BackupOptions = {
-      paths: [utf8(source)], host: "test", tags: [], setName: null, excludes: [], excludeCaches: false, excludeIfPresent: [], oneFileSystem: false,
-      excludeLargerThanBytes: null, stdinName: null, dryRun: false, force: false, workerCount: 2, preferNative: true, ...changes,
+      paths: [utf8(source)],
+      host: "test",
+      tags: [],
+      setName: null,
+      excludes: [],
+      excludeCaches: false,
+      excludeIfPresent: [],
+      oneFileSystem: false,
+      excludeLargerThanBytes: null,
+      stdinName: null,
+      dryRun: false,
+      force: false,
+      workerCount: 2,
+      preferNative: true,
+      ...changes,
     };
     return runBackup(memory.session, options, {
       onProgress: () => {},
@@ -59,7 +90,8 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     clock.aheadMs += 60_000;
   };
   const read = (result: BackupResult) => readSnapshot(memory.node, memory.session, asRecordId(result.snapshot?.record as Uint8Array));
-  const packCount = (): number => [...memory.node.records.values()].filter((frame) => [RECORD_KINDS.contentPack, RECORD_KINDS.structurePack].includes(parseFrame(frame).kind as 3)).length;
+  const packCount = (): number =>
+    [...memory.node.records.values()].filter((frame) => [RECORD_KINDS.contentPack, RECORD_KINDS.structurePack].includes(parseFrame(frame).kind as 3)).length;
 
   function fill(): void {
     mkdirSync(`${source}/folder/empty`, { recursive: true });
@@ -198,9 +230,22 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     mkdirSync(`${source}/marked`);
     writeFileSync(`${source}/marked/.nobackup`, "");
     writeFileSync(`${source}/marked/rest`, "x");
-    const { entries } = await read(await backup({ excludes: ["zeros"], excludeCaches: true, excludeIfPresent: [".nobackup"], excludeLargerThanBytes: 1_000_000 }));
+    const { entries } = await read(
+      await backup({ excludes: ["zeros"], excludeCaches: true, excludeIfPresent: [".nobackup"], excludeLargerThanBytes: 1_000_000 }),
+    );
     const names = [...entries.keys()].filter((path) => path.startsWith(`${source}/`)).map((path) => path.slice(source.length + 1));
-    assert.deepEqual(names.sort(), ["cache", "cache/CACHEDIR.TAG", "folder", "folder/a", "folder/b", "folder/empty", "link", "marked", "marked/.nobackup", "same"]);
+    assert.deepEqual(names.sort(), [
+      "cache",
+      "cache/CACHEDIR.TAG",
+      "folder",
+      "folder/a",
+      "folder/b",
+      "folder/empty",
+      "link",
+      "marked",
+      "marked/.nobackup",
+      "same",
+    ]);
   });
 
   it("stores nothing in a dry run and says what it would", async () => {
@@ -232,10 +277,16 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     fill();
     const { store } = memory.session;
     let puts = 0;
-    const broken = { ...memory.session, store: { ...bound(store), put: async (...args: Parameters<typeof store.put>) => {
-      if (++puts > 1) throw new Error("the line is cut");
-      return store.put(...args);
-    } } };
+    const broken = {
+      ...memory.session,
+      store: {
+        ...bound(store),
+        put: async (...args: Parameters<typeof store.put>) => {
+          if (++puts > 1) throw new Error("the line is cut");
+          return store.put(...args);
+        },
+      },
+    };
     const whole = memory.session;
     memory = { ...memory, session: broken };
     await assert.rejects(backup(), /the line is cut/);

@@ -7,7 +7,16 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { bytesToHex, Fault, type FaultCode, hexToBytes, isFault, isFaultCode } from "@holdfast/base";
-import { FAILURES_LISTED_MAX, type LeaseId, type LineId, PARTIAL_INTERVAL_BYTES, PARTIAL_INTERVAL_MS, RECORD_KINDS, type RecordId, splitRecordIds } from "@holdfast/protocol";
+import {
+  FAILURES_LISTED_MAX,
+  type LeaseId,
+  type LineId,
+  PARTIAL_INTERVAL_BYTES,
+  PARTIAL_INTERVAL_MS,
+  RECORD_KINDS,
+  type RecordId,
+  splitRecordIds,
+} from "@holdfast/protocol";
 import { attachOrdinalSet, createOrdinalSet, createRecordSealer, encodeSnapshot, lineOf, needsOf, recordSetOf, type SnapshotFailure } from "@holdfast/vault";
 import type { AppendedEntry, VaultSession } from "../session/session.ts";
 import { type LineState, readLineState, writeLineState } from "../state/line-state.ts";
@@ -152,7 +161,14 @@ class BackupRun {
     const uploads = new PackUploads(session, this.#lease as LeaseId, this.#shared, this.#index);
     this.#uploads = uploads;
     if (!this.#options.dryRun) uploads.addUnindexed();
-    const common = { buffers: this.#buffers, table: table.memory, vault: session.vault, keys: session.currentKeys(), dryRun: this.#options.dryRun, preferNative: this.#options.preferNative };
+    const common = {
+      buffers: this.#buffers,
+      table: table.memory,
+      vault: session.vault,
+      keys: session.currentKeys(),
+      dryRun: this.#options.dryRun,
+      preferNative: this.#options.preferNative,
+    };
     const workers: RunningWorker[] = [];
     this.#tick();
     const progress = setInterval(() => this.#tick(), PROGRESS_MS);
@@ -241,7 +257,11 @@ class BackupRun {
         for (const loss of message.losses) this.#events.onNote(loss);
         return;
       case "broken":
-        run.abort(isFaultCode(message.code) ? new Fault(message.code as FaultCode, message.message) : Object.assign(new Error(message.message), { stack: message.stack }));
+        run.abort(
+          isFaultCode(message.code)
+            ? new Fault(message.code as FaultCode, message.message)
+            : Object.assign(new Error(message.message), { stack: message.stack }),
+        );
         return;
       case "ended":
         return;
@@ -258,7 +278,8 @@ class BackupRun {
       bytesSent,
     });
     const nowMs = this.#session.ports.clock.monotonicMs();
-    const isDue = nowMs - this.#lastPartial.ms >= (this.#options.partialIntervalMs ?? PARTIAL_INTERVAL_MS) || bytesSent - this.#lastPartial.bytes >= PARTIAL_INTERVAL_BYTES;
+    const isDue =
+      nowMs - this.#lastPartial.ms >= (this.#options.partialIntervalMs ?? PARTIAL_INTERVAL_MS) || bytesSent - this.#lastPartial.bytes >= PARTIAL_INTERVAL_BYTES;
     if (!isDue || this.#options.dryRun || this.#shared.phase !== PHASES.run) return;
     this.#lastPartial = { ms: nowMs, bytes: bytesSent };
     this.#shared.wantPartial();
@@ -287,7 +308,12 @@ class BackupRun {
     });
     const { files, others, plainBytes } = tree.totals;
     const state = { entry: appended.entry, needs: set, entries: files + others, plainBytes };
-    writeLineState(session.ports.disk, session.paths, this.#line, isComplete || this.#base === null ? state : { ...state, entries: this.#base.entries, plainBytes: this.#base.plainBytes });
+    writeLineState(
+      session.ports.disk,
+      session.paths,
+      this.#line,
+      isComplete || this.#base === null ? state : { ...state, entries: this.#base.entries, plainBytes: this.#base.plainBytes },
+    );
     this.#base = state;
     this.#partial = isComplete ? null : appended.entry;
     return { ...appended, record };

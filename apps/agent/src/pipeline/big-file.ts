@@ -2,9 +2,10 @@
  * A file longer than one chunk, or with holes: the walker finds its cuts, pack workers read and store the ranges, and the
  * content comes together here as their results arrive in order.
  */
-import type { Content, ContentBuilder, Cutter } from "@holdfast/vault";
+
 import type { ObjectId } from "@holdfast/protocol";
-import { EntryStats, type FileHandle, type Platform } from "../platform/index.ts";
+import type { Content, ContentBuilder, Cutter } from "@holdfast/vault";
+import type { EntryStats, FileHandle, Platform } from "../platform/index.ts";
 import { FILE_STATUS, type FileResult } from "./batch.ts";
 import { IdList } from "./id-list.ts";
 import type { EntryDraft, Redraft } from "./tree-assembler.ts";

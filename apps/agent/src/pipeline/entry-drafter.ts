@@ -58,7 +58,11 @@ export class EntryDrafter {
   folderDraft(folder: FolderHandle, name: Uint8Array, stats: EntryStats, row: number): EntryDraft {
     const { xattrs, flags } = this.#readXattrs(() => this.#platform.xattrs(folder), name);
     const at = row * STAT_ROW_WORDS;
-    return { entry: this.#entry(name, stats.entry(row), xattrs, flags), identity: copyIdentity(stats.words, at), modeWord: stats.words[at + MODE_WORD] as number };
+    return {
+      entry: this.#entry(name, stats.entry(row), xattrs, flags),
+      identity: copyIdentity(stats.words, at),
+      modeWord: stats.words[at + MODE_WORD] as number,
+    };
   }
 
   /** Draft of a folder that may not be opened: kept, empty and flagged. */

@@ -1,10 +1,9 @@
 /** Entry of the pipeline's workers: makes what they need from their data, runs them, reports how it ended. */
-import { isFault } from "@holdfast/base";
+import { isFault, utf8 } from "@holdfast/base";
 import { createSystemRandom } from "@holdfast/base/node";
 import { attachObjectTable, attachOrdinalSet, PACK_CLASSES, type PackClass, splitSeedOf } from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
-import { utf8 } from "@holdfast/base";
-import { loadPlatform, losses, type LoadedPlatform } from "../platform/index.ts";
+import { type LoadedPlatform, loadPlatform, losses } from "../platform/index.ts";
 import { ListingReader, ListingWriter } from "../state/listing.ts";
 import { createExcludeRules } from "./excludes.ts";
 import { createObjectStore, type ObjectStore, RunAborted } from "./object-store.ts";

@@ -1,8 +1,19 @@
 /** Builds the local index anew from the index records on the node that this device signed: losing the cache costs time only. */
 import { rmSync } from "node:fs";
 import { createVerifier } from "@holdfast/crypto";
-import { asRecordId, parseFrameHead, type RecordId, RECORD_KINDS } from "@holdfast/protocol";
-import { createRecordOpener, DIRECTORY_ENTRY_BYTES, type IndexPack, indexEntryAt, indexPackAt, PACK_CLASSES, type PackClass, type PackIndex, parseIndex, verifyIndex } from "@holdfast/vault";
+import { asRecordId, parseFrameHead, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
+import {
+  createRecordOpener,
+  DIRECTORY_ENTRY_BYTES,
+  type IndexPack,
+  indexEntryAt,
+  indexPackAt,
+  PACK_CLASSES,
+  type PackClass,
+  type PackIndex,
+  parseIndex,
+  verifyIndex,
+} from "@holdfast/vault";
 import type { VaultSession } from "../session/session.ts";
 import { LocalIndex } from "../state/local-index.ts";
 
@@ -77,6 +88,9 @@ function addIndex(local: LocalIndex, id: RecordId, packClass: PackClass, index: 
     entries.forEach((row, place) => directory.set(row, place * DIRECTORY_ENTRY_BYTES));
     local.addPack({ ...pack, packClass, directory });
   }
-  local.addIndex(id, [...directories.values()].map(({ pack }) => pack.recordId));
+  local.addIndex(
+    id,
+    [...directories.values()].map(({ pack }) => pack.recordId),
+  );
   return index.entryCount;
 }

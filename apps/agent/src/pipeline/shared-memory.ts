@@ -16,7 +16,17 @@ export const BATCH_RESULT_BYTES = 192 * 1024;
 export const FRAME_SLOT_BYTES = PACK_TARGET_BYTES + (PACK_TARGET_BYTES / 16_384 + 1) * 16 + 56 + FRAME_HEAD_BYTES_MAX + 64;
 
 /** Words of `control`. */
-const WORD = { published: 0, taken: 1, doneSignal: 2, phase: 3, frameSignal: 4, nextPackOrdinal: 5, flushWanted: 6, flushesDone: 7, partialsWanted: 8 } as const;
+const WORD = {
+  published: 0,
+  taken: 1,
+  doneSignal: 2,
+  phase: 3,
+  frameSignal: 4,
+  nextPackOrdinal: 5,
+  flushWanted: 6,
+  flushesDone: 7,
+  partialsWanted: 8,
+} as const;
 const WORD_COUNT = 16;
 
 /** What the pack workers are asked to do when the ring is empty. */
@@ -77,7 +87,10 @@ export class SharedRun {
     this.frameCount = this.#frameStates.length;
     const slotBytes = BATCH_REQUEST_BYTES + BATCH_RESULT_BYTES;
     this.#batches = Array.from({ length: this.batchCount }, (_, slot) => new Uint8Array(buffers.batches, slot * slotBytes, BATCH_REQUEST_BYTES));
-    this.#results = Array.from({ length: this.batchCount }, (_, slot) => new Uint8Array(buffers.batches, slot * slotBytes + BATCH_REQUEST_BYTES, BATCH_RESULT_BYTES));
+    this.#results = Array.from(
+      { length: this.batchCount },
+      (_, slot) => new Uint8Array(buffers.batches, slot * slotBytes + BATCH_REQUEST_BYTES, BATCH_RESULT_BYTES),
+    );
     this.#frames = Array.from({ length: this.frameCount }, (_, slot) => new Uint8Array(buffers.frames, slot * FRAME_SLOT_BYTES, FRAME_SLOT_BYTES));
   }
 

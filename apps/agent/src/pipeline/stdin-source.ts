@@ -1,8 +1,7 @@
 /** A snapshot of standard input: one file with a name of the user's choosing, in the root of the tree. */
 import { readSync } from "node:fs";
-import { utf8 } from "@holdfast/base";
+import { Fault, utf8 } from "@holdfast/base";
 import { createContentBuilder, createCutter, FILE_KINDS, isName, OBJECT_KINDS } from "@holdfast/vault";
-import { Fault } from "@holdfast/base";
 import { IdList } from "./id-list.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { COUNTERS, type SharedRun } from "./shared-memory.ts";
@@ -49,24 +48,27 @@ export function storeStdin(name: string, nowMs: number, walker: Walker, content:
   if (last > 0) store(last);
   const built = builder.finish();
   const modified = { seconds: Math.floor(nowMs / 1_000), nanoseconds: Math.floor(nowMs % 1_000) * 1_000_000 };
-  walker.single({
-    name: nameBytes,
-    kind: FILE_KINDS.file,
-    mode: PRIVATE_MODE,
-    uid: 0,
-    gid: 0,
-    user: null,
-    group: null,
-    modified,
-    sizeBytes,
-    linkTarget: null,
-    device: null,
-    xattrs: [],
-    inode: null,
-    content: sizeBytes === 0 ? null : built,
-    subtree: null,
-    flags: 0,
-  }, ids.joined());
+  walker.single(
+    {
+      name: nameBytes,
+      kind: FILE_KINDS.file,
+      mode: PRIVATE_MODE,
+      uid: 0,
+      gid: 0,
+      user: null,
+      group: null,
+      modified,
+      sizeBytes,
+      linkTarget: null,
+      device: null,
+      xattrs: [],
+      inode: null,
+      content: sizeBytes === 0 ? null : built,
+      subtree: null,
+      flags: 0,
+    },
+    ids.joined(),
+  );
 }
 
 function readStdin(buffer: Uint8Array, at: number): number {

@@ -4,7 +4,19 @@
  */
 import { concatBytes } from "@holdfast/base";
 import type { ObjectId } from "@holdfast/protocol";
-import { CborWriter, type Content, createFolderBuilder, type EmitObject, ENTRY_FLAGS, type Entry, FILE_KINDS, type FolderBuilder, type ObjectTable, type OrdinalSet, writeEntry } from "@holdfast/vault";
+import {
+  CborWriter,
+  type Content,
+  createFolderBuilder,
+  type EmitObject,
+  ENTRY_FLAGS,
+  type Entry,
+  FILE_KINDS,
+  type FolderBuilder,
+  type ObjectTable,
+  type OrdinalSet,
+  writeEntry,
+} from "@holdfast/vault";
 import type { ListingWriter } from "../state/listing.ts";
 import { FILE_STATUS, type FileResult, readResult, SlotReader } from "./batch.ts";
 import type { BigFile } from "./big-file.ts";
@@ -37,7 +49,15 @@ export type AssemblerEvent =
   | { readonly type: "enter"; readonly draft: EntryDraft; readonly xattrPart: Uint8Array; readonly isTop: boolean }
   | { readonly type: "leave" }
   | { readonly type: "whole"; readonly draft: EntryDraft }
-  | { readonly type: "reused"; readonly name: Uint8Array; readonly encoded: Uint8Array; readonly identity: Uint32Array; readonly modeWord: number; readonly ids: Uint8Array; readonly moreIds: readonly Uint8Array[] }
+  | {
+      readonly type: "reused";
+      readonly name: Uint8Array;
+      readonly encoded: Uint8Array;
+      readonly identity: Uint32Array;
+      readonly modeWord: number;
+      readonly ids: Uint8Array;
+      readonly moreIds: readonly Uint8Array[];
+    }
   | { readonly type: "relinked"; readonly draft: EntryDraft; readonly ids: Uint8Array; readonly moreIds: readonly Uint8Array[] }
   | { readonly type: "file"; readonly ticket: number; readonly draft: EntryDraft; readonly redraft: Redraft; readonly path: Uint8Array }
   | { readonly type: "part"; readonly ticket: number; readonly count: number; readonly file: BigFile }

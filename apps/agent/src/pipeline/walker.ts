@@ -5,7 +5,8 @@
  */
 import { equalBytes, isFault } from "@holdfast/base";
 import { createCutter, createGear, type Entry, type Gear, type ObjectTable, parseEntry } from "@holdfast/vault";
-import { EntryStats, errnoOf, FolderListing, type FolderHandle, type Platform, STAT_ROW_WORDS } from "../platform/index.ts";
+import { EntryStats, errnoOf, type FolderHandle, FolderListing, type Platform, STAT_ROW_WORDS } from "../platform/index.ts";
+import type { ListingReader } from "../state/listing.ts";
 import { IDENTITY } from "./batch.ts";
 import { type BatchFolder, BatchWriter } from "./batch-writer.ts";
 import { FileCutter } from "./big-file.ts";
@@ -18,8 +19,7 @@ import { WHOLE_FILE_BYTES_MAX } from "./pack-worker.ts";
 import { PreviousWalk } from "./previous-walk.ts";
 import type { SharedRun } from "./shared-memory.ts";
 import type { SourceNode } from "./source-tree.ts";
-import { TreeAssembler, type AssemblerOptions } from "./tree-assembler.ts";
-import type { ListingReader } from "../state/listing.ts";
+import { type AssemblerOptions, TreeAssembler } from "./tree-assembler.ts";
 
 export interface WalkerOptions extends Pick<AssemblerOptions, "table" | "needed" | "splitSeed" | "listing" | "onFailure"> {
   readonly shared: SharedRun;
@@ -114,7 +114,12 @@ export class Walker {
     const rootStats = this.#level(0).own;
     const folder = this.#platform.openFolder(ROOT_PATH);
     this.#platform.stat(folder, rootStats, 0);
-    this.assembler.push({ type: "enter", draft: this.#drafter.folderDraft(folder, Uint8Array.of(0x5f), rootStats, 0), xattrPart: new Uint8Array(0), isTop: true });
+    this.assembler.push({
+      type: "enter",
+      draft: this.#drafter.folderDraft(folder, Uint8Array.of(0x5f), rootStats, 0),
+      xattrPart: new Uint8Array(0),
+      isTop: true,
+    });
     this.#platform.closeFolder(folder);
     this.assembler.push({ type: "relinked", draft: { entry, identity: new Uint32Array(IDENTITY.length), modeWord: 0 }, ids, moreIds: [] });
     this.assembler.push({ type: "leave" });
@@ -187,7 +192,16 @@ export class Walker {
     return equalBytes(head, CACHE_SIGNATURE) ? CACHE_TAG : null;
   }
 
-  #entry(folder: FolderHandle, batchFolder: BatchFolder, name: Uint8Array, stats: EntryStats, row: number, depth: number, hasPrevious: boolean, device: string): void {
+  #entry(
+    folder: FolderHandle,
+    batchFolder: BatchFolder,
+    name: Uint8Array,
+    stats: EntryStats,
+    row: number,
+    depth: number,
+    hasPrevious: boolean,
+    device: string,
+  ): void {
     const errno = stats.errorName(row);
     if (errno !== null) {
       this.#options.onFailure(joinPath(batchFolder.path, name), errno);
@@ -202,7 +216,16 @@ export class Walker {
   }
 
   /** A folder below a source, or the source itself (`device` null). */
-  #folder(parent: FolderHandle, name: Uint8Array, path: Uint8Array, stats: EntryStats, row: number, depth: number, known: boolean, device: string | null): void {
+  #folder(
+    parent: FolderHandle,
+    name: Uint8Array,
+    path: Uint8Array,
+    stats: EntryStats,
+    row: number,
+    depth: number,
+    known: boolean,
+    device: string | null,
+  ): void {
     this.#options.betweenFolders();
     const goesOn = known && (this.#previous as PreviousWalk).isFolder;
     if (goesOn) this.#previous?.enter();
@@ -284,7 +307,13 @@ export class Walker {
     const changedMs = Math.max(stats.mtimeSec(row) * 1_000 + stats.mtimeNs(row) / 1e6, stats.ctimeSec(row) * 1_000 + stats.ctimeNs(row) / 1e6);
     if (changedMs >= previous.startedMs - RACY_MS) return false;
     if (!this.#areKnown(ids)) return false;
-    const copies = { name: name.slice(), encoded: encoded.slice(), identity: copyIdentity(stats.words, at), modeWord: stats.words[at + 7] as number, ids: ids.slice() };
+    const copies = {
+      name: name.slice(),
+      encoded: encoded.slice(),
+      identity: copyIdentity(stats.words, at),
+      modeWord: stats.words[at + 7] as number,
+      ids: ids.slice(),
+    };
     const moreIds = previous.takeMoreIds();
     const entry = stats.linkCount(row) > 1 ? parseEntry(copies.encoded) : null;
     if (moreIds.some((more) => !this.#areKnown(more))) return false;

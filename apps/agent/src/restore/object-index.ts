@@ -6,11 +6,12 @@
  * A row is 8 words: first 16 bytes of the object id | pack | offset | stored length |
  * plain length (24 bits), codec (2), kind (2), trusted (1). Half an id is enough: whatever is found must have the whole id.
  */
-import { assert, bytesToHex, equalBytes, Fault, isFault } from "@holdfast/base";
+import { assert, bytesToHex, equalBytes, Fault } from "@holdfast/base";
 import { asSigningPublicKey, createVerifier } from "@holdfast/crypto";
 import { asRecordId, type ObjectId, parseFrameHead, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
 import { createRecordOpener, indexEntryAt, indexPackAt, type ObjectKind, PACK_CLASSES, type PackClass, type PackIndex, parseIndex, type StoredObject, verifyIndex } from "@holdfast/vault";
 import type { VaultSession } from "../session/session.ts";
+import { isDamage } from "./damage.ts";
 
 export interface IndexedPackPlace {
   readonly recordId: RecordId;
@@ -43,6 +44,8 @@ export class ObjectIndex {
   #rowCount = 0;
   /** Row number plus one, 0 where free. */
   #slots = new Uint32Array(SLOTS_AT_FIRST);
+  /** Where ids are spread for one lookup. */
+  readonly #id = new Uint32Array(ID_WORDS);
 
   get objectCount(): number {
     return this.#rowCount;
@@ -69,7 +72,7 @@ export class ObjectIndex {
 
   /** Row of the object, or -1. */
   find(objectId: Uint8Array): number {
-    const words = idWords(objectId);
+    const words = spreadId(objectId, this.#id);
     const row = this.#slots[this.#slotOf(words)] as number;
     return row - 1;
   }
@@ -105,7 +108,7 @@ export class ObjectIndex {
   }
 
   #put(entry: StoredObject, pack: number, isTrusted: boolean): void {
-    const id = idWords(entry.objectId);
+    const id = spreadId(entry.objectId, this.#id);
     const slot = this.#slotOf(id);
     let row = (this.#slots[slot] as number) - 1;
     if (row === -1) {
@@ -158,9 +161,8 @@ export class ObjectIndex {
   }
 }
 
-/** The one buffer that ids are spread into: nobody keeps it. */
-function idWords(objectId: Uint8Array): Uint32Array {
-  const words = new Uint32Array(ID_WORDS);
+/** The first 16 bytes of an id, as words in `words`. */
+function spreadId(objectId: Uint8Array, words: Uint32Array): Uint32Array {
   for (let word = 0; word < ID_WORDS; word++) {
     const at = word * 4;
     words[word] = ((objectId[at] as number) | ((objectId[at + 1] as number) << 8) | ((objectId[at + 2] as number) << 16) | ((objectId[at + 3] as number) << 24)) >>> 0;
@@ -201,8 +203,7 @@ export async function loadObjectIndex(session: IndexSession, epoch: number, onDa
       const parsed = parseIndex(packClass, await opener.open(kind, frame));
       index.add(parsed, isTrusted(parsed));
     } catch (error) {
-      // Trouble on the way is not damage: the caller's connection has tried again already.
-      if (!isFault(error) || error.retry !== "never") throw error;
+      if (!isDamage(error)) throw error;
       onDamage(id, error);
     }
   }

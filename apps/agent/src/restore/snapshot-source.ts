@@ -2,10 +2,11 @@
  * Finds snapshots as people name them: `latest`, or at least four hexadecimal digits of the journal entry's id, either with
  * `:PATH` behind it. The order of snapshots is that of the journal, which nobody can forge, not that of their clocks.
  */
-import { bytesToHex, equalBytes, Fault, isFault, utf8 } from "@holdfast/base";
+import { bytesToHex, equalBytes, Fault, utf8 } from "@holdfast/base";
 import { type JournalSnapshot, parseFrameHead, RECORD_KINDS, type RecordId, shortHex } from "@holdfast/protocol";
 import { createRecordOpener, isName, parseSnapshot, type Snapshot } from "@holdfast/vault";
 import type { VaultSession } from "../session/session.ts";
+import { isDamage } from "./damage.ts";
 import { printable } from "./printable.ts";
 
 /** What finding and reading snapshots needs of a session. */
@@ -110,7 +111,7 @@ async function findLatest(session: SnapshotSession, filters: SnapshotFilters): P
       opened = await openSnapshot(session, listed);
     } catch (error) {
       // The newest must not be passed over in silence: what is asked for is the latest state.
-      if (!isFault(error) || filters === NO_FILTERS) throw error;
+      if (!isDamage(error) || filters === NO_FILTERS) throw error;
       damaged ??= error;
       continue;
     }

@@ -2,14 +2,15 @@
  * Reads folders of a snapshot so that damage stays where it is: a node that cannot be read is reported and left out, and
  * the nodes beside it are read all the same. (`readFolder` of the vault package stops at the first.)
  */
-import { compareBytes, Fault, isFault } from "@holdfast/base";
+import { compareBytes, Fault } from "@holdfast/base";
 import type { ObjectId } from "@holdfast/protocol";
 import { type Entry, type LoadObject, parseTree } from "@holdfast/vault";
+import { isDamage } from "./damage.ts";
 
 /** Told of a node that was left out. */
 export type OnDamage = (fault: Fault) => void;
 
-/** Entries of the folder whose topmost node is `root`, in order, a node at a time. Faults go to `onDamage`; all else is thrown. */
+/** Entries of the folder whose topmost node is `root`, in order, a node at a time. Damage goes to `onDamage`; all else is thrown. */
 export async function* readFolderParts(root: ObjectId, load: LoadObject, onDamage: OnDamage): AsyncGenerator<readonly Entry[]> {
   const reader: FolderReader = { load, onDamage, lastName: new Uint8Array(0) };
   yield* readNode(reader, root, null);
@@ -32,7 +33,7 @@ async function* readNode(reader: FolderReader, objectId: ObjectId, claim: { read
     if (claim !== null && (firstName === undefined || compareBytes(firstName, claim.firstName) !== 0)) throw new Fault("format", "tree: node does not begin as its parent says");
     if (firstName !== undefined && node.entries !== null && compareBytes(reader.lastName, firstName) >= 0) throw new Fault("format", "tree: names not in order");
   } catch (error) {
-    if (!isFault(error)) throw error;
+    if (!isDamage(error)) throw error;
     reader.onDamage(error);
     return;
   }

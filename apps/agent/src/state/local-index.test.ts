@@ -36,9 +36,15 @@ describe("local index", () => {
     fill();
     using index = LocalIndex.open(folder, 0);
     assert.equal(index.wasEmpty, false);
-    assert.deepEqual(index.packs.map((known) => known.frameBytes), [70_010, 70_020, 70_030]);
+    assert.deepEqual(
+      index.packs.map((known) => known.frameBytes),
+      [70_010, 70_020, 70_030],
+    );
     assert.deepEqual(index.packs[0]?.indexRecord, id(99));
-    assert.deepEqual(index.unindexed().map((known) => known.recordId), [id(30)]);
+    assert.deepEqual(
+      index.unindexed().map((known) => known.recordId),
+      [id(30)],
+    );
     const table = index.table(10);
     assert.equal(table.find(id(21)), 1);
     assert.equal(table.find(id(31)), 2);
@@ -79,10 +85,13 @@ describe("local index", () => {
   it("leaves out packs that are gone, and forgets an index that is gone", () => {
     fill();
     using index = LocalIndex.open(folder, 0).without([id(20), id(99)]);
-    assert.deepEqual(index.packs.map((known) => [known.recordId[0], known.indexRecord]), [
-      [10, null],
-      [30, null],
-    ]);
+    assert.deepEqual(
+      index.packs.map((known) => [known.recordId[0], known.indexRecord]),
+      [
+        [10, null],
+        [30, null],
+      ],
+    );
     assert.equal(index.table(10).find(id(20)), OBJECT_NEW);
   });
 });

@@ -84,7 +84,13 @@ export class LocalIndex implements Disposable {
   }
 
   /** Remembers a pack that is durable on the node. */
-  addPack(pack: { readonly recordId: RecordId; readonly packClass: PackClass; readonly frameBytes: number; readonly plainBytes: number; readonly directory: Uint8Array }): void {
+  addPack(pack: {
+    readonly recordId: RecordId;
+    readonly packClass: PackClass;
+    readonly frameBytes: number;
+    readonly plainBytes: number;
+    readonly directory: Uint8Array;
+  }): void {
     if (this.#ordinals.has(bytesToHex(pack.recordId))) return;
     const head = new Uint8Array(PACK_HEAD_BYTES);
     const view = new DataView(head.buffer);

@@ -2,7 +2,7 @@
  * One run at a time. The lock is a folder that holds a file naming its owner: it appears by a rename, which fails when another is
  * there, so it is never half-made. The lock of a process that has ended is taken over.
  */
-import { bytesToHex, type Disk, Fault, isFault, utf8, type Random } from "@holdfast/base";
+import { bytesToHex, type Disk, Fault, isFault, type Random, utf8 } from "@holdfast/base";
 import { z } from "zod";
 import { parseJson } from "./identity.ts";
 import { OWN_FILE_MODE, OWN_FOLDER_MODE } from "./own-file.ts";
@@ -93,9 +93,13 @@ function isRunning(holder: Owner, processes: Processes): boolean {
 
 function heldBy(holder: Owner, paths: StatePaths): Fault {
   const since = new Date(holder.sinceMs).toISOString();
-  return new Fault("busy", `state folder ${paths.root}: another run is under way: holdfast ${holder.command}, process ${holder.pid}, since ${since}; wait for it to end`, {
-    detail: { pid: holder.pid, lock: paths.lock },
-  });
+  return new Fault(
+    "busy",
+    `state folder ${paths.root}: another run is under way: holdfast ${holder.command}, process ${holder.pid}, since ${since}; wait for it to end`,
+    {
+      detail: { pid: holder.pid, lock: paths.lock },
+    },
+  );
 }
 
 function release(disk: Disk, paths: StatePaths, mine: Owner): void {

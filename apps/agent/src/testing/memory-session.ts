@@ -3,7 +3,17 @@ import { mkdirSync } from "node:fs";
 import { bytesToHex, type Clock, Fault } from "@holdfast/base";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { asEpochSecret, deriveEpochKeys, type Signer, sha256, x25519PublicKeyOf } from "@holdfast/crypto";
-import { applyEntry, asAccountId, encodeEntryPayload, encodeJournalEntry, emptyJournal, type JournalState, type LeaseId, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
+import {
+  applyEntry,
+  asAccountId,
+  emptyJournal,
+  encodeEntryPayload,
+  encodeJournalEntry,
+  type JournalState,
+  type LeaseId,
+  RECORD_KINDS,
+  type RecordId,
+} from "@holdfast/protocol";
 import { createMemoryNode, type MemoryNode, testId, testKey, testVerifier } from "@holdfast/testkit";
 import { createRecordSealer, encodeConfig } from "@holdfast/vault";
 import type { AppendedEntry, AppendRequest, VaultSession } from "../session/session.ts";
@@ -49,7 +59,13 @@ export async function createMemorySession(stateFolder: string, clock: Clock = cr
   const config = await createRecordSealer(vault, keys, ports.random).seal(RECORD_KINDS.config, encodeConfig());
   await store.put([{ id: config.recordId, parts: [config.frame] }], lease as LeaseId);
   const noIds = { additions: [], drops: [] };
-  await append(() => ({ ...noIds, body: { kind: 1, ownerKey: owner.publicKey, containerKey: x25519PublicKeyOf(keys.containerSeed), config: config.recordId, deviceKey: device.publicKey } }), owner);
+  await append(
+    () => ({
+      ...noIds,
+      body: { kind: 1, ownerKey: owner.publicKey, containerKey: x25519PublicKeyOf(keys.containerSeed), config: config.recordId, deviceKey: device.publicKey },
+    }),
+    owner,
+  );
   await append(() => ({ ...noIds, body: { kind: 2, deviceKey: device.publicKey, roles: ["agent", "maintainer"], label: "test" } }), owner);
 
   const session: VaultSession = {

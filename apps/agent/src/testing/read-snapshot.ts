@@ -3,7 +3,19 @@ import { bytesToHex, utf8ToText } from "@holdfast/base";
 import { createObjectIdHasher } from "@holdfast/crypto";
 import { type ObjectId, parseFrame, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
 import type { MemoryNode } from "@holdfast/testkit";
-import { createRecordOpener, type Entry, openObject, PACK_CLASSES, parsePack, parseSnapshot, readContent, readFolder, type Snapshot, storedBytesOf, storedObjectAt } from "@holdfast/vault";
+import {
+  createRecordOpener,
+  type Entry,
+  openObject,
+  PACK_CLASSES,
+  parsePack,
+  parseSnapshot,
+  readContent,
+  readFolder,
+  type Snapshot,
+  storedBytesOf,
+  storedObjectAt,
+} from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
 import type { VaultSession } from "../session/session.ts";
 

@@ -4,6 +4,7 @@ import { asRecordId, FRAME_PART_BYTES, idFromHex, parseContentDigest, RECORDS_BO
 import { Hono } from "hono";
 import { answerMessage } from "../answer.ts";
 import type { AgentEnv, AppServices } from "../app-services.ts";
+import { createMemoryHint } from "../memory-hint-bun.ts";
 import { bodyLength, bodyOf } from "../request-body.ts";
 import type { Store } from "../store/store.ts";
 import type { RecordPlace } from "../store/vault-reader.ts";
@@ -12,6 +13,8 @@ import { leaseOf, vaultOf } from "./request-vault.ts";
 
 /** Requests with frames under way; each holds a socket's unread bytes beside its share of the budget. */
 const UPLOAD_COUNT_MAX = 64;
+
+const noteMemory = createMemoryHint(4 * 1024 * 1024);
 
 /** Bytes `first` to `last` of a frame, both included. */
 interface ByteRange {
@@ -70,6 +73,7 @@ function streamFrame(store: Store, vault: VaultId, place: RecordPlace, range: By
       async pull(controller) {
         const partStart = partIndex * FRAME_PART_BYTES;
         const part = await store.reader.call("part", [vault, place, partIndex]);
+        noteMemory(part.length);
         assert(part.length === Math.min(FRAME_PART_BYTES, place.byteCount - partStart), "a part has the length that its place says");
         controller.enqueue(part.subarray(Math.max(range.first - partStart, 0), range.last + 1 - partStart));
         partIndex++;

@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assertDefined, type Bytes, bytesToHex } from "@holdfast/base";
 import { createSystemClock } from "@holdfast/base/node";
 import type { DeviceId, RecordId, VaultId } from "@holdfast/protocol";
+import { createMemoryHint } from "../memory-hint-bun.ts";
 import { findDevice, findDeviceByCertificate, listRevokedCertificates, listVaults, readAudit, readSetting } from "./catalog-reader.ts";
 import { connectReader } from "./database.ts";
 import { type RecordPlace, VaultReader } from "./vault-reader.ts";
@@ -16,11 +17,13 @@ export interface ReaderOptions {
 }
 
 const OPEN_VAULTS_MAX = 64;
+const HINT_BYTES = 4 * 1024 * 1024;
 
 const options = workerData as ReaderOptions;
 const port = assertDefined(parentPort, "runs as a worker") as unknown as CallPort;
 const catalog = await connectReader(join(options.folder, "catalog.db"));
 const vaults = new Map<string, VaultReader>();
+const noteMemory = createMemoryHint(HINT_BYTES);
 
 const methods = {
   deviceByCertificate: (spkiSha256: Bytes) => findDeviceByCertificate(catalog, spkiSha256),
@@ -61,6 +64,7 @@ async function answer({ id, method, args }: CallMessage): Promise<void> {
   try {
     const run = methods[method as keyof ReaderMethods] as (...args: readonly unknown[]) => Promise<unknown>;
     const value = await run(...args);
+    if (value instanceof Uint8Array) noteMemory(value.length);
     reply(port, id, value, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
   } catch (error) {
     replyFault(port, id, error);

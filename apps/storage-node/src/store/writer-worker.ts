@@ -12,6 +12,7 @@ import { assertDefined, type Bytes, bytesToHex, concatBytes, Fault, isFault } fr
 import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { asSigningSeed, createSigner } from "@holdfast/crypto/signature";
 import { type AccountId, type DeviceId, type LeaseId, splitRecordIds, type VaultId } from "@holdfast/protocol";
+import { createMemoryHint } from "../memory-hint-bun.ts";
 import {
   type AuditEvent,
   addCertificate,
@@ -53,6 +54,7 @@ export type StepReply = { readonly kind: "part"; readonly buffer: ArrayBuffer } 
 const GROUP_BYTES_MAX = 16 * 1024 * 1024;
 const GROUP_WAIT_MS = 3;
 const OPEN_VAULTS_MAX = 64;
+const HINT_BYTES = 4 * 1024 * 1024;
 /** A commit of the catalog writes a few pages of 16 KiB. */
 const CATALOG_COMMITS_PER_CHECKPOINT = 64;
 
@@ -61,6 +63,7 @@ const port = assertDefined(parentPort, "runs as a worker") as unknown as CallPor
 const nodeSigner = createSigner(asSigningSeed(options.nodeSeed));
 const catalog = await connectWriter(join(options.folder, "catalog.db"), CATALOG_MIGRATIONS);
 const vaults = new Map<string, VaultWriter>();
+const noteMemory = createMemoryHint(HINT_BYTES);
 const suspects = new Set<string>();
 const refusedUploads = new Map<number, Fault>();
 
@@ -177,6 +180,7 @@ async function commitGroup(group: readonly StepCall[]): Promise<void> {
   const byVault = Map.groupBy(group, (call) => bytesToHex(call.ref.vault));
   for (const calls of byVault.values()) {
     const accepted = calls.filter((call) => admit(call));
+    for (const call of accepted) noteMemory(stepBytes(call));
     const ref = accepted[0]?.ref;
     if (ref === undefined) continue;
     try {
