@@ -56,10 +56,26 @@ async function bundleWithWorkers(entry, outfile, options, { nameWorker, inPlace 
       if (!outfiles.has(worker)) outfiles.set(worker, workerFile); // A Map visits what is added while it is walked.
       return address;
     };
-    const plugins = [rewriteSources(addWorker, inPlace), ...(inPlace ? [leaveForeignOutside()] : [])];
+    const plugins = [rewriteSources(addWorker, inPlace), ...(inPlace ? [leaveForeignOutside()] : [embedZstd()])];
     await build({ ...options, entryPoints: [source], outfile: target, plugins });
   }
   return [...outfiles.values()];
+}
+
+/** `@bokuweb/zstd-wasm` reads its module from a file beside itself; a program of one file carries it inside. */
+function embedZstd() {
+  const READS_FILE = "yield readFile(resolve(__dirname, './zstd.wasm'))";
+  return {
+    name: "embed-zstd",
+    setup(build) {
+      build.onLoad({ filter: /[/\\]zstd-wasm[/\\]dist[/\\]common[/\\]index\.node\.js$/ }, ({ path }) => {
+        const source = readFileSync(path, "utf8");
+        if (!source.includes(READS_FILE)) return { errors: [{ text: "zstd-wasm loads its module in another way than this plug-in knows" }] };
+        const module = readFileSync(join(dirname(path), "zstd.wasm")).toString("base64");
+        return { contents: source.replace(READS_FILE, `Buffer.from("${module}", "base64")`), loader: "js" };
+      });
+    },
+  };
 }
 
 function leaveForeignOutside() {

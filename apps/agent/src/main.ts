@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The agent's composition root: the command line, or, in a thread that another part started, that worker's role. */
 import { isMainThread, workerData } from "node:worker_threads";
 

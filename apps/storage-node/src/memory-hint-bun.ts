@@ -9,13 +9,13 @@ interface BunCollector {
 
 const bun = (globalThis as { Bun?: BunCollector }).Bun;
 
-/** Called with the bytes of each such buffer; every `everyBytes` it asks for a collection. */
-export function createMemoryHint(everyBytes: number): (byteCount: number) => void {
+/** Called with the bytes of each such buffer; every `everyBytes` it asks for a collection, at once when `now`, which costs a few ms of a small heap. */
+export function createMemoryHint(everyBytes: number, now = false): (byteCount: number) => void {
   let sinceBytes = 0;
   return (byteCount) => {
     sinceBytes += byteCount;
     if (sinceBytes < everyBytes) return;
     sinceBytes = 0;
-    bun?.gc(true);
+    bun?.gc(now);
   };
 }

@@ -47,6 +47,12 @@ export function swapStored(installation: Installation, left: StoredRecord, right
   update.run(right.frameNo, right.segmentNo, right.byteCount, left.idHex);
 }
 
+/** Takes one entry out of the journal, with its receipt. Stop the node first. */
+export function deleteJournalEntry(installation: Installation, seq: number): void {
+  using database = new Database(join(installation.vaultFolder(), "vault.db"));
+  database.query("DELETE FROM journal WHERE seq = ?").run(seq);
+}
+
 /** Every file below the node's data folder, for searches. */
 export function dataFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })

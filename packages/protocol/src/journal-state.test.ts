@@ -269,6 +269,20 @@ describe("journal", () => {
     journal.append(slotAdded(id("recipient"), 3));
   });
 
+  it("keeps the epochs slot in force, however it came there, and lets an older one go", () => {
+    const journal = new JournalBuilder().begin();
+    journal.append(slotAdded(id("passphrase"), 1));
+    journal.append(slotAdded(id("epochs 0"), 6));
+    refuses(journal, journal.frame({ kind: 5, slot: id("epochs 0") }), "denied", "added as a slot");
+    journal.append({ kind: 8, epoch: 1, containerKey: testId("container"), slot: id("epochs 1") });
+    refuses(journal, journal.frame({ kind: 5, slot: id("epochs 1") }), "denied", "added with its epoch");
+    journal.append({ kind: 5, slot: id("epochs 0") });
+    assert.deepEqual([...journal.state.slots.keys()], [bytesToHex(id("passphrase"))]);
+    assert.deepEqual(journal.state.epochsSlot, id("epochs 1"));
+    journal.append({ kind: 8, epoch: 2, containerKey: testId("container"), slot: id("epochs 2") });
+    refuses(journal, journal.frame({ kind: 5, slot: id("epochs 1") }), "missing", "never a slot of its own");
+  });
+
   it("adds epochs one by one", () => {
     const journal = new JournalBuilder().begin();
     for (const epoch of [0, 2, 5]) refuses(journal, journal.frame({ kind: 8, epoch, containerKey: testId("c"), slot: id("s") }), "format");
@@ -311,6 +325,14 @@ describe("journal", () => {
     journal.append({ kind: 11, entries: entries.sort(compareBytes) });
     refuses(journal, journal.frame({ kind: 11, entries: [entries[0] as RecordId] }), "missing", "forgotten already");
     refuses(journal, journal.frame({ kind: 12, entry: entries[0] as RecordId, reason: null }), "missing", "hold of a forgotten one");
+  });
+
+  it("never forgets an offload, which goes by its release", () => {
+    const journal = new JournalBuilder().begin();
+    const [offload, snapshot] = [journal.append(snapshotBody(id("offload"), { kind: 10 })), journal.append(snapshotBody(id("snapshot")))];
+    refuses(journal, journal.frame({ kind: 11, entries: [offload, snapshot] }), "denied");
+    journal.append({ kind: 13, entry: offload, reason: null });
+    assert.deepEqual([...journal.state.snapshots.keys()], [bytesToHex(snapshot)]);
   });
 
   it("releases what is held, and an offload by its own agent only while no hold lies on it", () => {

@@ -238,6 +238,7 @@ function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, 
         const snapshot = snapshots.get(bytesToHex(forgotten));
         if (snapshot === undefined) throw new Fault("missing", "forget: snapshot entry unknown");
         if (snapshot.holdCount > 0) throw new Fault("denied", "forget: a hold lies on the snapshot");
+        if (snapshot.offload) throw new Fault("denied", "forget: an offload goes by its release");
         snapshots.delete(bytesToHex(forgotten));
       }
       return { snapshots };
@@ -291,6 +292,7 @@ function addSnapshot(
 }
 
 function removeSlot(state: JournalState, record: RecordId): Partial<JournalState> {
+  if (state.epochsSlot !== null && equalBytes(state.epochsSlot, record)) throw new Fault("denied", "slot-removed: the epochs slot in force stays");
   const slots = new Map(state.slots);
   if (!slots.delete(bytesToHex(record))) throw new Fault("missing", "slot-removed: slot unknown");
   if (![...slots.values()].some((slot) => slot.type >= 1 && slot.type <= 3)) {

@@ -24,7 +24,10 @@ export class CborReader {
   }
 
   int(): number {
-    return (this.#bytes[this.#offset] as number) >> 5 === 1 ? -1 - this.#head(1) : this.#head(0);
+    if ((this.#bytes[this.#offset] as number) >> 5 !== 1) return this.#head(0);
+    const value = -1 - this.#head(1);
+    if (!Number.isSafeInteger(value)) throw this.fault("number too small");
+    return value;
   }
 
   /** Exactly `length` bytes. */

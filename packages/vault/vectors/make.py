@@ -232,6 +232,8 @@ def tree_vectors():
     ]
     write("tree-parse.all-kinds", "A node with an entry of every kind (§10)", {"plaintext": tree(*good).hex()}, {"level": 0, "names": [e[1].hex() for e in good], "fields": [len(e) for e in good]})
     write("tree-parse.empty", "An empty folder (§10)", {"plaintext": tree().hex()}, {"level": 0, "names": [], "fields": []})
+    bounds = [entry(b"a", f4=2**53 - 1, f6="", f7="g" * 4096, f8=[1 - 2**53, 0]), entry(b"b", 3), entry(b"c", 3, f10=b""), entry(b"d", 5), entry(b"e", f9=5, f14=[[cid, 5]], f17=4)]
+    write("tree-parse.bounds", "Greatest and least numbers, empty texts, a symlink without target, a device without numbers, content that is there though flag bit 2 is set (§10)", {"plaintext": tree(*bounds).hex()}, {"level": 0, "names": [e[1].hex() for e in bounds], "fields": [len(e) for e in bounds]})
     inner = cbor({1: 1, 2: [[b"a", sha(b"1")], [b"m", sha(b"2")]]})
     write("tree-parse.level-1", "A node above nodes (§10)", {"plaintext": inner.hex()}, {"level": 1, "names": ["61", "6d"], "fields": []})
     ordered = tree(entry(b"a"))
@@ -254,6 +256,12 @@ def tree_vectors():
         "mode-13-bits": tree(entry(b"a", f3=0o10000)),
         "uid-negative": tree(entry(b"a", f4=-1)),
         "nanoseconds-too-many": tree(entry(b"a", f8=[0, 10**9])),
+        "seconds-too-small": tree(entry(b"a", f8=[-(2**53), 0])),
+        "uid-too-large": tree(entry(b"a", f4=2**53)),
+        "user-4097-bytes": tree(entry(b"a", f6="u" * 4097)),
+        "xattr-name-empty": tree(entry(b"a", f12=[[b"", b"x"]])),
+        "xattrs-262145-bytes": tree(entry(b"a", f12=[[b"x", bytes(262144)]])),
+        "content-missing-in-part": tree(entry(b"a", f9=6, f14=[[cid, 5]], f17=4)),
         "size-0-written": tree(entry(b"a", f9=0)),
         "size-of-folder": tree(entry(b"a", 2, f9=1)),
         "link-target-of-file": tree(entry(b"a", f10=b"x")),
@@ -282,7 +290,7 @@ def tree_vectors():
         "level-1-name-dot-dot": cbor({1: 1, 2: [[b"..", cid]]}),
         "nothing": b"",
     }
-    over = {"link-target-4097-bytes", "name-256-bytes", "content-129-items", "level-8"}
+    over = {"user-4097-bytes", "xattrs-262145-bytes", "link-target-4097-bytes", "name-256-bytes", "content-129-items", "level-8"}
     for name, plaintext in bad.items():
         about = f"A tree node with one fault: {name.replace('-', ' ')} (§10)"
         write(f"tree-parse.{name}", about, {"plaintext": plaintext.hex()}, {"fault": "limit" if name in over else "format"})
@@ -367,6 +375,9 @@ def object_vectors():
     case("zstd-holds-less", "A frame that decompresses to less than its header says", {"fault": "format"}, stored=zframe(content, size=250, blocks=run), plain=250)
     case("zstd-no-content-size", "A frame without content size", {"fault": "format"}, stored=b"\x28\xb5\x2f\xfd\x00\x58" + run)
     case("zstd-two-frames", "Two frames, the second one empty", {"fault": "format"}, stored=frame + zframe(b"", blocks=b"\x01\x00\x00"))
+    windowed = lambda window: b"\x28\xb5\x2f\xfd\x80" + bytes([window]) + (200).to_bytes(4, "little") + run
+    case("zstd-window-8-mib", "A window of 8 MiB", {"plaintext": content.hex()}, stored=windowed(0x68))
+    case("zstd-window-9-mib", "A window of 9 MiB", {"fault": "format"}, stored=windowed(0x69))
     case("zstd-trailing-byte", "A byte after the frame", {"fault": "format"}, stored=frame + b"\x00")
     case("zstd-truncated", "A frame cut short", {"fault": "format"}, stored=frame[:-1])
     case("zstd-dictionary", "A frame that names a dictionary", {"fault": "format"}, stored=b"\x28\xb5\x2f\xfd\x21\x07" + bytes([200]) + run)
@@ -407,6 +418,8 @@ def pack_vectors():
     case("content", "A content pack of three raw objects", pack(objects), {"objects": [[o[0].hex(), 148 + sum(len(p[3]) for p in objects[:i]), len(o[3])] for i, o in enumerate(objects)]})
     big = [(object_id(1, stream("pack", 70_001)), 1, 0, stream("pack", 70_001), 70_001)]
     case("longer-than-64-kib", "A pack above the shortest length, padded by Padmé", pack(big, total=padme(70_001 + 52)), {"objects": [[big[0][0].hex(), 52, 70_001]]})
+    later = [(objects[0][0], 1, 2, b"abc", 5)]
+    case("codec-2", "An object of the reserved codec, which only its own reader refuses", pack(later), {"objects": [[later[0][0].hex(), 52, 3]]})
     case("structure", "A structure pack", pack([(object_id(2, tree()), 2, 0, tree(), 5)]), {"objects": [[object_id(2, tree()).hex(), 52, 5]]}, klass=2)
     gap = bytearray(d)
     gap[48 + 36 : 48 + 40] = u32(int.from_bytes(gap[84:88], "big") + 1)
@@ -500,6 +513,8 @@ def index_vectors():
     }
     for name, (about, plaintext) in bad.items():
         case(name, about, plaintext, {"fault": "format"})
+    case("codec-2", "An entry of the reserved codec, which only the reader of its object refuses", index(packs, changed(5, 2)), seen(packs, changed(5, 2)))
+    case("pack-too-long", "A pack with more plaintext than a frame can hold", index([(packs[0][0], 66000, 33_554_433), packs[1]], some), {"fault": "limit"})
     case("version-2", "A later version", index(packs, some, version=2), {"fault": "version"})
     case("too-many-packs", "4,097 packs claimed", index(packs, some, counts=(4097, 3)), {"fault": "limit"})
     case("too-many-entries", "524,289 entries claimed", index(packs, some, counts=(2, 524_289)), {"fault": "limit"})
@@ -532,6 +547,9 @@ def snapshot_vectors():
         write(f"snapshot-parse.{name}", f"A snapshot with one fault: {name.replace('-', ' ')} (§13)", {"plaintext": cbor(fields).hex()}, {"fault": "format"})
     write("snapshot-parse.trailing-byte", "A snapshot with one fault: trailing byte (§13)", {"plaintext": cbor(base).hex() + "00"}, {"fault": "format"})
     write("snapshot-parse.host-too-long", "A host name of 257 bytes (§13)", {"plaintext": cbor({**base, 2: "h" * 257}).hex()}, {"fault": "limit"})
+    texts = {"reason": {10: [[b"", "r" * 4097]]}, "loss": {12: ["l" * 4097]}, "runtime": {9: ["0.1.0", "r" * 257]}, "set-name": {14: "s" * 257}, "tag": {8: ["t" * 257]}}
+    for name, fields in texts.items():
+        write(f"snapshot-parse.{name}-too-long", f"A {name.replace('-', ' ')} above its limit (§13)", {"plaintext": cbor({**base, **fields}).hex()}, {"fault": "limit"})
     write("snapshot-parse.too-many-failures", "10,001 failures listed (§13)", {"plaintext": cbor({**base, 10: [[b"", ""]] * 10_001}).hex()}, {"fault": "limit"})
     for name, paths, set_name in (("two-paths", [b"/home", b"/etc"], None), ("one-set", [b"/\xff"], "work")):
         line = hmac.new(ID_KEY, b"\x10" + cbor(["host", sorted(paths), set_name or ""]), hashlib.sha256).hexdigest()
@@ -554,6 +572,8 @@ def config_vectors():
     write("config.version-1", "The config that version 1 writes (§6)", {"plaintext": cbor(good).hex()}, {"isWritten": True})
     write("config.chunker-2", "A reserved chunker (§6)", {"plaintext": cbor({**good, 1: [2, 262144, 20, 4194304]}).hex()}, {"fault": "version"})
     write("config.suite-2", "A reserved content suite (§6)", {"plaintext": cbor({**good, 2: 2}).hex()}, {"fault": "version"})
+    write("config.pack-target-16-mib", "Another pack target (§6)", {"plaintext": cbor({**good, 3: 16777216}).hex()}, {"fault": "version"})
+    write("config.chunker-of-three", "A chunker with a number missing (§6)", {"plaintext": cbor({**good, 1: [1, 262144, 20]}).hex()}, {"fault": "format"})
     write("config.field-unknown", "An unknown field (§6)", {"plaintext": cbor({**good, 4: 1}).hex()}, {"fault": "format"})
 
 

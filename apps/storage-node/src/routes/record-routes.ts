@@ -14,7 +14,7 @@ import { leaseOf, vaultOf } from "./request-vault.ts";
 /** Requests with frames under way; each holds a socket's unread bytes beside its share of the budget. */
 const UPLOAD_COUNT_MAX = 64;
 
-const noteMemory = createMemoryHint(4 * 1024 * 1024);
+const noteMemory = createMemoryHint(32 * 1024 * 1024, true);
 
 /** Bytes `first` to `last` of a frame, both included. */
 interface ByteRange {

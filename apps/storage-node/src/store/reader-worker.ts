@@ -17,7 +17,7 @@ export interface ReaderOptions {
 }
 
 const OPEN_VAULTS_MAX = 64;
-const HINT_BYTES = 4 * 1024 * 1024;
+const HINT_BYTES = 8 * 1024 * 1024;
 
 const options = workerData as ReaderOptions;
 const port = assertDefined(parentPort, "runs as a worker") as unknown as CallPort;
