@@ -11,12 +11,12 @@ const root=readFileSync(data+"/pki/root.pem","utf8"); const signer=createSigner(
 const {identity}=await enrollDevice(inv,root,signer); const c=new TestClient("localhost",ports.agentPort,root,signer,identity);
 const v=testKey(1).vaultId; await c.send({target:"/v1/vaults",body:encodeMessage({vault:v})}); const s=c.recordStore(v); const lease=asLeaseId((await s.lease(null)).lease);
 const rss=()=>Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`,"utf8"))![1])/1024; const hwm=()=>Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`,"utf8"))![1])/1024;
-console.log("rss start",rss());
+const cpu=()=>{const st=readFileSync(`/proc/${child.pid}/stat`,"utf8").split(" ");return `u ${+st[13]!/100} s ${+st[14]!/100}`}; console.log("rss start",rss(),cpu());
 const frames=Array.from({length:48},()=>randomFrame(3,8_000_000)); let i=0; let t=performance.now();
 await Promise.all([0,1,2,3].map(async()=>{while(i<frames.length){const f=frames[i++]!; await s.put([{id:f.id,parts:[f.frame]}],lease)}}));
-let dt=(performance.now()-t)/1000; console.log("put MB/s",48*8/dt,"rss",rss(),"hwm",hwm());
+let dt=(performance.now()-t)/1000; console.log("put MB/s",48*8/dt,"rss",rss(),"hwm",hwm(),cpu());
 i=0;t=performance.now(); await Promise.all([0,1,2,3].map(async()=>{while(i<frames.length){const f=frames[i++]!; const g=await s.get(f.id); if(g!.length!==f.frame.length) throw 1;}}));
-dt=(performance.now()-t)/1000; console.log("get MB/s",48*8/dt,"rss",rss(),"hwm",hwm());
+dt=(performance.now()-t)/1000; console.log("get MB/s",48*8/dt,"rss",rss(),"hwm",hwm(),cpu());
 t=performance.now(); for(let k=0;k<300;k++) await c.send({target:"/v1/account"}); console.log("req/s seq",300/((performance.now()-t)/1000));
 const st=readFileSync(`/proc/${child.pid}/stat`,"utf8").split(" "); console.log("cpu s",(+st[13]! + +st[14]!)/100);
 child.kill("SIGTERM"); await new Promise(r=>child.once("close",r)); process.exit(0);

@@ -35,8 +35,7 @@ function sourceOf(files: Readonly<Record<string, string>>): string {
 /** Restores the latest snapshot of `source`; where it is now. */
 async function restored(source: string, snapshot = "latest"): Promise<string> {
   const target = installation.scratch.at(`restored-${++count}`);
-  await agent.ok(["restore", snapshot, "--target", target, ...(snapshot === "latest" ? ["--path", source] : [])]);
-  return join(target, source);
+  return agent.restore(source, target, snapshot, snapshot === "latest" ? ["--path", source] : []);
 }
 
 /** Paths of the files below `folder`, relative and sorted. */

@@ -40,7 +40,7 @@ describe("a restore is identical", () => {
       it(`from ${writer} to ${reader}`, { skip: skipWithout(runtimeNeed(writer), runtimeNeed(reader)) }, async () => {
         const agent = backedUp.get(writer);
         assert.ok(agent, `there is no backup of ${writer}`);
-        const restored = await agent.under(reader).restore(source, scratch.at(`restored-${writer}-${reader}`), "latest", RESTORE_EVERYTHING);
+        const restored = await agent.under(reader).restore(source, scratch.at(`restored-${writer}-${reader}`));
         assert.deepEqual(await differencesOf(source, restored), []);
       });
     }

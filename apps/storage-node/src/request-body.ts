@@ -6,7 +6,7 @@ import { MESSAGE_BYTES_MAX, parseContentDigest, parseMessage } from "@holdfast/p
 import type { BodyBudget } from "./body-budget.ts";
 import { createMemoryHint } from "./memory-hint-bun.ts";
 
-const noteMemory = createMemoryHint(4 * 1024 * 1024);
+const noteMemory = createMemoryHint(32 * 1024 * 1024, true);
 
 type Schema = Parameters<typeof parseMessage>[0];
 type Output<S extends Schema> = ReturnType<typeof parseMessage<S>>;

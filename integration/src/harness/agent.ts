@@ -1,5 +1,5 @@
 /** The built agent as a process, under any of the four runtimes, with a state folder of its own. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@holdfast/base";
 import { findRuntime, ROOT, type RuntimeName } from "../../tools/runtimes.mjs";
@@ -11,6 +11,9 @@ export const PASSPHRASE = "correct horse battery staple, for tests";
 
 /** Exit codes of the agent that tests look for; docs/agent.md has the whole table. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreadable: 3, integrity: 4, refused: 5, busy: 6, network: 7, passphrase: 10 } as const;
+
+/** Devices, setuid and capabilities are left out of a restore unless these say so. */
+export const RESTORE_EVERYTHING: readonly string[] = ["--allow-special", "--allow-setuid"];
 
 export class Agent {
   readonly runtime: RuntimeName;
@@ -60,10 +63,10 @@ export class Agent {
     return lastEvent(await this.events(["backup", ...paths, ...args], options));
   }
 
-  /** Restores `source` as it was in `snapshot` into `target`; the path of what was `source`. */
+  /** Restores all of `snapshot`, devices and setuid too, into `target`; where `source` is there. */
   async restore(source: string, target: string, snapshot = "latest", args: readonly string[] = []): Promise<string> {
-    await this.ok(["restore", `${snapshot}:${source}`, "--target", target, ...args]);
-    return restoredPath(source, target);
+    await this.ok(["restore", snapshot, "--target", target, ...RESTORE_EVERYTHING, ...args]);
+    return join(target, source);
   }
 
   /** Enrols at `node` in `account` and makes the vault. */
@@ -103,11 +106,6 @@ export function lastEvent(events: readonly JsonEvent[]): JsonEvent {
   const last = events.at(-1);
   if (last === undefined) throw new Fault("internal", "agent: printed no event");
   return last;
-}
-
-/** Where a restore of `source` into `target` has put it: parents may come along. */
-export function restoredPath(source: string, target: string): string {
-  return existsSync(join(target, source)) ? join(target, source) : target;
 }
 
 function launcher(name: RuntimeName): string[] {

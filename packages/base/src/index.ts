@@ -17,4 +17,4 @@ export {
   utf8ToText,
 } from "./bytes.ts";
 export { FAULTS, Fault, type FaultCode, type FaultDetail, type FaultOptions, type FaultPolicy, isFault, isFaultCode } from "./fault.ts";
-export type { Clock, Disk, DiskStat, Net, NetRequest, NetResponse, Random } from "./ports.ts";
+export type { Clock, Disk, DiskFile, DiskStat, Net, NetRequest, NetResponse, Random } from "./ports.ts";

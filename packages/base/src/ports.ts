@@ -30,8 +30,8 @@ export interface DiskStat {
 }
 
 /**
- * Files of our own: state, keys, configuration. (Files that are backed up go through the agent's platform port,
- * databases through libSQL.) Paths are UTF-8 text. Calls are synchronous: the files are small and few.
+ * Files of our own: state, keys, configuration, caches. (Files that are backed up go through the agent's platform port,
+ * databases through libSQL.) Paths are UTF-8 text. Calls are synchronous: the files are small and few, or read by workers.
  * Every failure is a `Fault`: `missing` where nothing is there, `transport` for disk errors, `limit` over `bytesMax`.
  */
 export interface Disk {
@@ -41,6 +41,13 @@ export interface Disk {
   writeFile(path: string, bytes: Uint8Array, mode: number): void;
   /** Appends and fsyncs; creates the file with `mode` when it is missing. */
   appendFile(path: string, bytes: Uint8Array, mode: number): void;
+  /** Opens a file to read parts of it; `null` when there is none. */
+  openFile(path: string): DiskFile | null;
+  /**
+   * Opens a file to read and write parts of it. Missing, it is made with `mode`, and its name is durable on return; one that is
+   * there keeps its mode, and its content is kept or emptied as `old` says. Nothing else is durable before `sync`.
+   */
+  makeFile(path: string, mode: number, old: "kept" | "emptied"): DiskFile;
   /** Names in a folder, sorted, or `null` when it is missing. */
   list(path: string): readonly string[] | null;
   makeFolder(path: string, mode: number): void;
@@ -50,6 +57,19 @@ export interface Disk {
   stat(path: string): DiskStat | null;
   /** Bytes that an unprivileged writer may still use on the file system of `path`. */
   freeBytes(path: string): number;
+}
+
+/** An open file, at explicit positions. Disposing closes it, once or more often; nothing else may be called afterwards. */
+export interface DiskFile extends Disposable {
+  sizeBytes(): number;
+  /** Fills `target` from byte `position` on, less only where the file ends; the number of bytes read. */
+  readAt(target: Uint8Array, position: number): number;
+  /** Writes all of `bytes` at `position`. A fault may leave a part of them written. */
+  writeAt(bytes: Uint8Array, position: number): void;
+  /** Cuts the file to `sizeBytes`, or fills it up with zeros. */
+  truncate(sizeBytes: number): void;
+  /** Makes content and size durable. */
+  sync(): void;
 }
 
 /** One HTTP request as a port: the transport adds TLS and the connection pool, nothing else. */

@@ -1,11 +1,13 @@
 /**
  * Net over `node:https`, the one client API that behaves alike under Node, Deno and Bun: HTTP/1.1 on a keep-alive pool,
  * client certificate, our root only. Foreign errors are translated here and nowhere else.
+ *
+ * What the runtimes do differently is not left to them: progress, abort, the length of an answer and the end of a body
+ * are watched here.
  */
-
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
-import { type Bytes, Fault, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
+import { Fault, joinBytes, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
 import { CONNECTIONS_DEFAULT } from "@holdfast/protocol";
 
 export interface HttpsNetOptions {
@@ -19,10 +21,8 @@ export interface HttpsNetOptions {
   readonly identity?: { readonly certificatePem: string; readonly keyPem: string };
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
   readonly connectionsMax?: number;
-  /** Longest time without any progress on a request. */
+  /** Longest time without any progress on a request, from dialling on; waiting for a free connection does not count. */
   readonly stallMs?: number;
-  /** Last word on the peer's certificate, after chain, dates and name: an error refuses. */
-  readonly checkPeer?: (certificateDer: Uint8Array) => Error | undefined;
 }
 
 /** Bodies go out in writes of this size: one `end` of megabytes would copy them whole into the TLS layer. */
@@ -30,13 +30,15 @@ const WRITE_BYTES = 256 * 1024;
 const STALL_MS_DEFAULT = 60_000;
 
 /** Codes by which the runtimes say that a certificate was not accepted, ours or theirs. */
-const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME|ERR_TLS_CERT|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA)|HOSTNAME_MISMATCH/;
+const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME|UNKNOWN_CA|HOSTNAME_MISMATCH/;
+const CERTIFICATE_MESSAGES = /certificate|self.signed|alert (unknown ca|bad certificate)/i;
 
-/** A pool to one storage node. Close it with `await using`. */
+/** A pool to one storage node. Close it with `await using`: requests still under way end with `transport`. */
 export function createHttpsNet(options: HttpsNetOptions): Net {
   const agent = new Agent({
     keepAlive: true,
     maxSockets: options.connectionsMax ?? CONNECTIONS_DEFAULT,
+    maxCachedSessions: 0, // Every connection is a full handshake: a resumed one would not look at the certificate again.
     host: options.host,
     port: options.port,
     minVersion: options.minVersion ?? "TLSv1.3",
@@ -44,51 +46,116 @@ export function createHttpsNet(options: HttpsNetOptions): Net {
     ...(options.unverified ? { rejectUnauthorized: false } : { ca: options.rootPem, rejectUnauthorized: true }),
     ...(options.identity === undefined ? {} : { cert: options.identity.certificatePem, key: options.identity.keyPem }),
   });
+  const underWay = new Set<Exchange>();
   return {
-    exchange: (request, bytesMax) => exchange(agent, options, request, bytesMax),
-    [Symbol.asyncDispose]: async () => agent.destroy(),
+    async exchange(request, bytesMax) {
+      const exchange = new Exchange(options, request);
+      underWay.add(exchange);
+      try {
+        return await exchange.run(agent, bytesMax);
+      } finally {
+        underWay.delete(exchange);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const exchange of underWay) exchange.fail(new Fault("transport", `${peerOf(options)}: the connection pool was closed`));
+      agent.destroy();
+    },
   };
 }
 
-function exchange(agent: Agent, options: HttpsNetOptions, request: NetRequest, bytesMax: number): Promise<NetResponse> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(translate(error, options));
-    const outgoing = httpsRequest({
-      agent,
-      host: options.host,
-      port: options.port,
-      method: request.method,
-      path: request.target,
-      headers: request.headers,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-    });
-    outgoing.setTimeout(options.stallMs ?? STALL_MS_DEFAULT, () =>
-      outgoing.destroy(
-        new Fault("transport", `storage node ${options.host}:${options.port}: no progress for ${(options.stallMs ?? STALL_MS_DEFAULT) / 1000} s`),
-      ),
-    );
-    outgoing.on("error", fail);
-    outgoing.on("response", (incoming) => {
-      const refused = checkPeer(options, incoming);
-      if (refused !== undefined) {
-        outgoing.destroy();
-        fail(refused);
-        return;
-      }
-      collect(incoming, bytesMax).then(resolve, fail);
-    });
-    writeBody(outgoing, request.body).catch((error: unknown) => outgoing.destroy(error as Error));
-  });
-}
+/** One request with its watches. Ends once, whichever of answer, error, stall and abort comes first. */
+class Exchange {
+  readonly #options: HttpsNetOptions;
+  readonly #request: NetRequest;
+  #resolve: (answer: NetResponse) => void = () => {};
+  #reject: (fault: Fault) => void = () => {};
+  #isOver = false;
+  #outgoing: ClientRequest | undefined;
+  #stall: ReturnType<typeof setTimeout> | undefined;
 
-async function writeBody(outgoing: ClientRequest, parts: readonly Uint8Array[]): Promise<void> {
-  for (const part of parts) {
-    for (let offset = 0; offset < part.length; offset += WRITE_BYTES) {
-      if (outgoing.destroyed) return;
-      if (!outgoing.write(part.subarray(offset, offset + WRITE_BYTES))) await drained(outgoing);
+  constructor(options: HttpsNetOptions, request: NetRequest) {
+    this.#options = options;
+    this.#request = request;
+  }
+
+  async run(agent: Agent, bytesMax: number): Promise<NetResponse> {
+    const { signal, method, target, headers, body } = this.#request;
+    const { host, port } = this.#options;
+    const onAbort = (): void => this.fail(new Fault("transport", `${peerOf(this.#options)}: request given up`, { cause: signal?.reason }));
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+        if (signal?.aborted) onAbort();
+        else this.#send(httpsRequest({ agent, host, port, method, path: target, headers }), body, bytesMax);
+      });
+    } finally {
+      this.#isOver = true;
+      signal?.removeEventListener("abort", onAbort);
+      clearTimeout(this.#stall);
     }
   }
-  outgoing.end();
+
+  fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reject(translate(error, this.#options));
+    this.#outgoing?.destroy();
+  }
+
+  #send(outgoing: ClientRequest, body: readonly Uint8Array[], bytesMax: number): void {
+    this.#outgoing = outgoing;
+    const fail = (error: unknown): void => this.fail(error);
+    outgoing.on("socket", () => this.#progress());
+    outgoing.on("error", fail);
+    outgoing.on("close", () => this.fail(new Error("connection closed without an answer"))); // Says nothing new after an answer.
+    outgoing.on("response", (incoming) => {
+      this.#collect(incoming, bytesMax).then((answer) => {
+        this.#isOver = true;
+        this.#resolve(answer);
+        if (!outgoing.writableFinished) outgoing.destroy(); // Answered early: the rest of the body is not wanted, and the caller may reuse its memory.
+      }, fail);
+    });
+    this.#write(outgoing, body).catch(fail);
+  }
+
+  async #write(outgoing: ClientRequest, parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      for (let offset = 0; offset < part.length; offset += WRITE_BYTES) {
+        if (outgoing.destroyed) return;
+        if (!outgoing.write(part.subarray(offset, offset + WRITE_BYTES))) await drained(outgoing);
+        this.#progress();
+      }
+    }
+    outgoing.end();
+  }
+
+  async #collect(incoming: IncomingMessage, bytesMax: number): Promise<NetResponse> {
+    const declared = incoming.headers["content-length"];
+    if (declared !== undefined && Number(declared) > bytesMax) throw new Fault("limit", `answer: ${declared} bytes, want at most ${bytesMax}`);
+    const parts: Uint8Array[] = [];
+    let byteCount = 0;
+    for await (const part of incoming as AsyncIterable<Uint8Array>) {
+      this.#progress();
+      byteCount += part.length;
+      if (byteCount > bytesMax) throw new Fault("limit", `answer: more than ${bytesMax} bytes`);
+      parts.push(part);
+    }
+    if (!incoming.complete || (declared !== undefined && byteCount !== Number(declared))) throw new Error("connection closed within the answer");
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(incoming.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    return { status: incoming.statusCode ?? 0, headers, body: joinBytes(parts) };
+  }
+
+  /** Sets the stall watch back. */
+  #progress(): void {
+    if (this.#isOver) return;
+    const stallMs = this.#options.stallMs ?? STALL_MS_DEFAULT;
+    clearTimeout(this.#stall);
+    this.#stall = setTimeout(() => this.fail(new Fault("transport", `${peerOf(this.#options)}: no progress for ${stallMs / 1000} s`)), stallMs);
+  }
 }
 
 /** Resolves when the request takes more, or is over: an answer may come before the body has gone out. */
@@ -102,49 +169,16 @@ function drained(outgoing: ClientRequest): Promise<void> {
   });
 }
 
-async function collect(incoming: IncomingMessage, bytesMax: number): Promise<NetResponse> {
-  const declared = Number(incoming.headers["content-length"] ?? 0);
-  if (declared > bytesMax) {
-    incoming.destroy();
-    throw new Fault("limit", `answer: ${declared} bytes, want at most ${bytesMax}`);
-  }
-  const parts: Uint8Array[] = [];
-  let byteCount = 0;
-  for await (const part of incoming as AsyncIterable<Uint8Array>) {
-    byteCount += part.length;
-    if (byteCount > bytesMax) {
-      incoming.destroy();
-      throw new Fault("limit", `answer: more than ${bytesMax} bytes`);
-    }
-    parts.push(part);
-  }
-  const body: Bytes = new Uint8Array(byteCount);
-  let offset = 0;
-  for (const part of parts) {
-    body.set(part, offset);
-    offset += part.length;
-  }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(incoming.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  return { status: incoming.statusCode ?? 0, headers, body };
-}
-
-function checkPeer(options: HttpsNetOptions, incoming: IncomingMessage): Fault | undefined {
-  if (options.checkPeer === undefined) return undefined;
-  const socket = incoming.socket as unknown as { getPeerCertificate(detailed?: boolean): { raw?: Uint8Array } };
-  const certificate = socket.getPeerCertificate().raw;
-  if (certificate === undefined) return new Fault("certificate", "storage node: shows no certificate");
-  const refusal = options.checkPeer(new Uint8Array(certificate));
-  return refusal === undefined ? undefined : new Fault("certificate", refusal.message, { cause: refusal });
+function peerOf(options: HttpsNetOptions): string {
+  return `storage node ${options.host}:${options.port}`;
 }
 
 function translate(error: unknown, options: HttpsNetOptions): Fault {
   if (error instanceof Fault) return error;
   const code = String((error as { code?: unknown }).code ?? "");
   const message = error instanceof Error ? error.message : String(error);
-  const peer = `storage node ${options.host}:${options.port}`;
-  if (CERTIFICATE_CODES.test(code) || /certificate|self.signed|alert (unknown ca|bad certificate)/i.test(message)) {
-    return new Fault("certificate", `${peer}: certificate not accepted: ${message}`, { cause: error });
+  if (CERTIFICATE_CODES.test(code) || CERTIFICATE_MESSAGES.test(message)) {
+    return new Fault("certificate", `${peerOf(options)}: certificate not accepted: ${message}`, { cause: error });
   }
-  return new Fault("transport", `${peer}: ${message}`, { cause: error, detail: { errno: code } });
+  return new Fault("transport", `${peerOf(options)}: ${message}`, { cause: error, detail: { errno: code } });
 }

@@ -3,8 +3,7 @@
  * that is not here. One message per encapsulation.
  */
 import { type Brand, type Bytes, Fault, type Random } from "@holdfast/base";
-import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core";
-import { DhkemX25519HkdfSha256 } from "@hpke/dhkem-x25519";
+import type { CipherSuite } from "@hpke/core";
 import { privateKeyOf, rawPublicKeyOf } from "./curve-node.ts";
 import { sealedFault } from "./suite/suite.ts";
 
@@ -26,7 +25,7 @@ export const HPKE_TAG_BYTES = 16;
 
 /** Seals `plaintext` for the holder of the private half of `recipient`. `info` is authenticated, not stored. A public key of small order: `input`. */
 export async function hpkeSeal(random: Random, recipient: X25519PublicKey, info: Uint8Array, plaintext: Uint8Array): Promise<HpkeSealed> {
-  const suite = createSuite();
+  const suite = await createSuite();
   // The ephemeral key comes from our port: 32 random bytes through DeriveKeyPair, as RFC 9180 §4 allows.
   const ekm = random.bytes(X25519_KEY_BYTES);
   try {
@@ -41,7 +40,7 @@ export async function hpkeSeal(random: Random, recipient: X25519PublicKey, info:
 
 /** The plaintext of what `hpkeSeal` made. Anything wrong: the `integrity` fault of suites. */
 export async function hpkeOpen(privateKey: X25519PrivateKey, enc: Uint8Array, info: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
-  const suite = createSuite();
+  const suite = await createSuite();
   try {
     const recipientKey = await suite.kem.importKey("raw", copyOf(privateKey), false);
     const recipient = await suite.createRecipientContext({ recipientKey, enc: copyOf(enc), info: copyOf(info) });
@@ -69,8 +68,9 @@ export function asX25519PublicKey(bytes: Uint8Array): X25519PublicKey {
   return checkedKey(bytes, "x25519 public key") as X25519PublicKey;
 }
 
-/** Fresh for every message: the library's objects keep state. */
-function createSuite(): CipherSuite {
+/** Fresh for every message: the library's objects keep state. Loaded when it is first needed: few runs use it, and every start would pay. */
+async function createSuite(): Promise<CipherSuite> {
+  const [{ Aes256Gcm, CipherSuite, HkdfSha256 }, { DhkemX25519HkdfSha256 }] = await Promise.all([import("@hpke/core"), import("@hpke/dhkem-x25519")]);
   return new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
 }
 

@@ -2,13 +2,14 @@
  * A Disk in memory that fails at the N-th call, fills up, and loses power: what the port promises as durable survives a
  * power loss, everything else may or may not (`crashStates`).
  */
-import { type Bytes, compareBytes, type Disk, type DiskStat, Fault, utf8 } from "@holdfast/base";
+import { assert, type Bytes, compareBytes, type Disk, type DiskFile, type DiskStat, Fault, utf8 } from "@holdfast/base";
 
 /**
  * - `error`: the call does nothing and throws `transport`, as EIO does.
  * - `space`: likewise, with errno ENOSPC.
  * - `power-before`, `power-after`: power is lost before or after the call takes effect.
- * - `power-torn`: power is lost half way: an append wrote half of its bytes, a replaced file is the old one beside a temporary one.
+ * - `power-torn`: power is lost half way: an append or a write into an open file wrote half of its bytes, a replaced file is the
+ *   old one beside a temporary one.
  */
 export type DiskFaultKind = "error" | "space" | "power-before" | "power-after" | "power-torn";
 
@@ -30,16 +31,20 @@ export interface FaultDisk extends Disk {
 
 interface Node {
   readonly kind: "file" | "folder";
+  /** What an open file is known by, whatever its name becomes. */
+  readonly inode: number;
   readonly bytes: Bytes;
   readonly mode: number;
 }
 
 type Tree = Map<string, Node>;
 
-/** A change that is not durable yet: a rename, a removal, a new folder. */
+/** A change that is not durable yet: a rename, a removal, a new folder, bytes written into an open file. */
 interface Change {
   /** Folders whose fsync makes it durable. */
   readonly folders: readonly string[];
+  /** The file whose fsync makes it durable. */
+  readonly inode?: number;
   readonly apply: (tree: Tree) => void;
 }
 
@@ -48,7 +53,7 @@ const UNSYNCED_MAX = 12; // 4,096 states.
 
 /** A disk of `capacityBytes` with nothing but the root folder. */
 export function createFaultDisk(capacityBytes: number = 1024 * 1024 * 1024): FaultDisk {
-  return new MemoryDisk(capacityBytes, new Map([["/", { kind: "folder", bytes: EMPTY, mode: 0o755 }]]));
+  return new MemoryDisk(capacityBytes, new Map([["/", { kind: "folder", inode: 0, bytes: EMPTY, mode: 0o755 }]]));
 }
 
 class MemoryDisk implements FaultDisk {
@@ -59,11 +64,13 @@ class MemoryDisk implements FaultDisk {
   #current: Tree;
   #unsynced: Change[] = [];
   #isPowered = true;
+  #nextInode: number;
 
   constructor(capacityBytes: number, tree: Tree) {
     this.#capacityBytes = capacityBytes;
     this.#durable = tree;
     this.#current = new Map(tree);
+    this.#nextInode = Math.max(...[...tree.values()].map((node) => node.inode)) + 1;
   }
 
   get callCount(): number {
@@ -97,21 +104,42 @@ class MemoryDisk implements FaultDisk {
 
   writeFile(path: string, bytes: Uint8Array, mode: number): void {
     const copy = new Uint8Array(bytes);
-    this.#write("writeFile", path, copy.length, (tree) => tree.set(path, { kind: "file", bytes: copy, mode }), {
-      torn: (tree) => tree.set(`${path}.tmp`, { kind: "file", bytes: copy.slice(0, copy.length >> 1), mode }),
+    const inode = this.#nextInode++;
+    this.#write("writeFile", path, copy.length, (tree) => tree.set(path, { kind: "file", inode, bytes: copy, mode }), {
+      torn: (tree) => tree.set(`${path}.tmp`, { kind: "file", inode, bytes: copy.slice(0, copy.length >> 1), mode }),
     });
   }
 
   appendFile(path: string, bytes: Uint8Array, mode: number): void {
+    const newInode = this.#nextInode++;
     const append = (tree: Tree, part: Uint8Array): void => {
       const old = tree.get(path);
       const joined = new Uint8Array((old?.bytes.length ?? 0) + part.length);
       joined.set(old?.bytes ?? EMPTY);
       joined.set(part, joined.length - part.length);
-      tree.set(path, { kind: "file", bytes: joined, mode: old?.mode ?? mode });
+      tree.set(path, { kind: "file", inode: old?.inode ?? newInode, bytes: joined, mode: old?.mode ?? mode });
     };
     const copy = new Uint8Array(bytes);
     this.#write("appendFile", path, copy.length, (tree) => append(tree, copy), { torn: (tree) => append(tree, copy.subarray(0, copy.length >> 1)) });
+  }
+
+  openFile(path: string): DiskFile | null {
+    this.#call("openFile", path);
+    return this.#current.has(path) ? new MemoryFile(this.#innards, path, this.#fileAt(path).inode, false) : null;
+  }
+
+  makeFile(path: string, mode: number, old: "kept" | "emptied"): DiskFile {
+    if (!this.#current.has(path)) {
+      const inode = this.#nextInode++;
+      const make = (tree: Tree): unknown => tree.set(path, { kind: "file", inode, bytes: EMPTY, mode });
+      this.#write("makeFile", path, 0, make, { torn: make });
+      return new MemoryFile(this.#innards, path, inode, true);
+    }
+    const { inode } = this.#fileAt(path);
+    const kind = this.#call("makeFile", path);
+    if (old === "emptied") this.#changeFile(inode, () => EMPTY);
+    if (kind !== null) throw this.#losePower();
+    return new MemoryFile(this.#innards, path, inode, true);
   }
 
   list(path: string): readonly string[] | null {

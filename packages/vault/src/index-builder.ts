@@ -1,6 +1,6 @@
 /** Writes pack indexes (docs/format.md §12) from the directories of packs: of packs just closed, or of packs read back when an index was lost. */
 import { assert, type Bytes, copyBytes } from "@holdfast/base";
-import type { Signer } from "@holdfast/crypto";
+import type { Signer } from "@holdfast/crypto/signature";
 import {
   type DeviceId,
   INDEX_ENTRIES_MAX,

@@ -4,7 +4,7 @@
  * A set of records is their ids ascending, each once, joined: 32 bytes each.
  */
 import { type Bytes, compareBytes, concatBytes, copyBytes, equalBytes, Fault } from "@holdfast/base";
-import { sha256 } from "@holdfast/crypto";
+import { sha256 } from "@holdfast/crypto/hash";
 import { ID_BYTES, NEEDS_IDS_MAX, type Needs, type RecordId } from "@holdfast/protocol";
 
 /** Pack ordinals that have been marked; several workers may mark at once. */

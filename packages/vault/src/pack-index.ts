@@ -3,7 +3,8 @@
  * header and the fences first and then one or two runs of entries.
  */
 import { copyBytes, Fault } from "@holdfast/base";
-import { sha256, type Verifier } from "@holdfast/crypto";
+import { sha256 } from "@holdfast/crypto/hash";
+import type { Verifier } from "@holdfast/crypto/signature";
 import {
   type DeviceId,
   FRAME_BYTES_MAX,

@@ -3,7 +3,9 @@
  * sealed bytes, which lie where the caller wants them: a pack is copied nowhere between its buffer and the upload slot.
  */
 import { assert, type Bytes, equalBytes, Fault, type Random } from "@holdfast/base";
-import { aes256Gcm, type EpochKeys, type InputKey, type Suite, sha256, suiteById } from "@holdfast/crypto";
+import { sha256 } from "@holdfast/crypto/hash";
+import type { EpochKeys } from "@holdfast/crypto/key";
+import { aes256Gcm, type InputKey, type Suite, suiteById } from "@holdfast/crypto/suite";
 import {
   encodeCanonical,
   encodeFrameHead,

@@ -1,6 +1,7 @@
 /** Snapshot records (docs/format.md §13): a source at one moment, and the line that groups snapshots of one source. */
 import { assert, type Bytes, compareBytes, Fault, utf8 } from "@holdfast/base";
-import { hmacSha256, type ObjectIdKey } from "@holdfast/crypto";
+import { hmacSha256 } from "@holdfast/crypto/hash";
+import type { ObjectIdKey } from "@holdfast/crypto/key";
 import {
   type Canonical,
   decodeCanonical,

@@ -513,7 +513,8 @@ def index_vectors():
     }
     for name, (about, plaintext) in bad.items():
         case(name, about, plaintext, {"fault": "format"})
-    case("codec-2", "An entry of the reserved codec, which only the reader of its object refuses", index(packs, changed(5, 2)), seen(packs, changed(5, 2)))
+    later = [(*some[0][:4], 200, 2, 1), *some[1:]]
+    case("codec-2", "An entry of the reserved codec, which only the reader of its object refuses", index(packs, later), seen(packs, later))
     case("pack-too-long", "A pack with more plaintext than a frame can hold", index([(packs[0][0], 66000, 33_554_433), packs[1]], some), {"fault": "limit"})
     case("version-2", "A later version", index(packs, some, version=2), {"fault": "version"})
     case("too-many-packs", "4,097 packs claimed", index(packs, some, counts=(4097, 3)), {"fault": "limit"})

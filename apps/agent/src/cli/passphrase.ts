@@ -1,6 +1,6 @@
 /** Where secrets of persons come from: a file, a command, the environment, or a prompt without echo. Never from arguments. */
-import { type Disk, Fault, utf8ToText } from "@holdfast/base";
-import { parseRecoveryCode } from "@holdfast/crypto";
+import { type Disk, Fault, hexToBytes, utf8ToText } from "@holdfast/base";
+import { asX25519PrivateKey, parseRecoveryCode } from "@holdfast/crypto";
 import type { PersonSecret } from "../session/open-owner.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,6 +19,8 @@ export interface SecretOptions {
   /** Asks for the recovery code instead. */
   readonly recovery?: true;
   readonly recoveryFile?: string;
+  /** Private key of a recipient, 64 hexadecimal digits. */
+  readonly recipientKeyFile?: string;
 }
 
 /** Options of commands that set a passphrase. */
@@ -35,6 +37,7 @@ const SECRET_BYTES_MAX = 64 * 1024;
 export async function readPersonSecret(sources: SecretSources, options: SecretOptions): Promise<PersonSecret> {
   if (options.recoveryFile !== undefined) return recoverySecret(readSecretFile(sources.disk, options.recoveryFile));
   if (options.recovery === true) return recoverySecret(await prompt(sources.terminal, "Recovery code (24 words): ", "--recovery-file"));
+  if (options.recipientKeyFile !== undefined) return recipientSecret(readSecretFile(sources.disk, options.recipientKeyFile));
   const given = givenPassphrase(sources, { file: options.passphraseFile, command: options.passphraseCommand, variable: "HOLDFAST_PASSPHRASE" });
   return { type: "passphrase", passphrase: given ?? (await prompt(sources.terminal, "Passphrase of the vault: ", "--passphrase-file")) };
 }
@@ -83,4 +86,10 @@ function firstLine(output: string): string {
 
 function recoverySecret(text: string): PersonSecret {
   return { type: "recovery", entropy: parseRecoveryCode(text) };
+}
+
+function recipientSecret(text: string): PersonSecret {
+  const bytes = hexToBytes(text.trim());
+  if (bytes?.length !== 32) throw new Fault("input", "recipient key: want 64 hexadecimal digits");
+  return { type: "recipient", privateKey: asX25519PrivateKey(bytes) };
 }

@@ -1,14 +1,30 @@
 /** The command line as a whole: every command, global options, help. */
 import { Command, CommanderError } from "commander";
 import { registerBackup } from "../commands/backup.ts";
+import { registerDevice } from "../commands/device.ts";
 import { registerEnroll } from "../commands/enroll.ts";
 import { registerInit } from "../commands/init.ts";
+import { registerJoin } from "../commands/join.ts";
+import { registerKey } from "../commands/key.ts";
+import { registerRebuildIndex } from "../commands/rebuild-index.ts";
+import { registerSnapshots } from "../commands/snapshots.ts";
+import { registerStatus } from "../commands/status.ts";
 import { EXIT_CODES, type ExitCode, exitCodeLines } from "./exit-codes.ts";
 import { reportFailure } from "./failure.ts";
 import type { ProgramPorts } from "./program-ports.ts";
 import { type CommandBody, createRun, type Registry } from "./run.ts";
 
-const COMMANDS: readonly ((registry: Registry) => void)[] = [registerEnroll, registerInit, registerBackup];
+const COMMANDS: readonly ((registry: Registry) => void)[] = [
+  registerEnroll,
+  registerInit,
+  registerJoin,
+  registerBackup,
+  registerSnapshots,
+  registerStatus,
+  registerKey,
+  registerDevice,
+  registerRebuildIndex,
+];
 
 /** Runs the command line; resolves with the exit code, everything having been said. */
 export async function runProgram(ports: ProgramPorts, args: readonly string[]): Promise<ExitCode> {

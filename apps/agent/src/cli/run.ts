@@ -3,6 +3,7 @@ import { Fault } from "@holdfast/base";
 import type { Command } from "commander";
 import type { Connection, ConnectOptions } from "../session/connection.ts";
 import { openSession } from "../session/open-session.ts";
+import { type OpenedVault, openVault } from "../session/open-vault.ts";
 import type { VaultSession } from "../session/session.ts";
 import { takeLock } from "../state/lock.ts";
 import { type StatePaths, statePaths } from "../state/state-paths.ts";
@@ -26,7 +27,10 @@ export interface Run extends ProgramPorts {
   /** A sentence beside the result; nothing with `--quiet`. */
   note(text: string): void;
   connect(): Promise<Connection>;
+  /** Journal and keys. */
   openSession(): Promise<VaultSession>;
+  /** The journal alone. */
+  openVault(): Promise<OpenedVault>;
   /** One run at a time: for commands that change the state folder or the vault. */
   lock(): Disposable;
 }
@@ -84,6 +88,7 @@ export function createRun(program: ProgramPorts, command: Command): Run {
     },
     note,
     connect: () => operations.connect(connectOptions),
+    openVault: async () => openVault(ports, paths, await operations.connect(connectOptions)),
     openSession: () => openSession(connectOptions, operations.connect),
     lock: () => takeLock(paths, { disk: ports.disk, random: ports.random, processes: program.processes, nowMs: ports.clock.nowMs(), command: commandName(command) }),
   };

@@ -7,7 +7,8 @@ export function withSecretOptions(command: Command): Command {
     .option("--passphrase-file <file>", "read the passphrase from FILE")
     .option("--passphrase-command <command>", "take the first line that COMMAND prints as the passphrase")
     .option("--recovery", "ask for the recovery code instead")
-    .option("--recovery-file <file>", "read the recovery code from FILE");
+    .option("--recovery-file <file>", "read the recovery code from FILE")
+    .option("--recipient-key-file <file>", "use the recipient's private key in FILE");
 }
 
 /** For commands that set a passphrase. */

@@ -1,14 +1,15 @@
 /** `holdfast enroll`: from an invite code to a device with a key, a certificate, and the node's root and key pinned. */
-import { bytesToHex, Fault } from "@holdfast/base";
+import { bytesToHex, equalBytes, Fault, isFault, utf8, utf8ToText } from "@holdfast/base";
 import { asSigningSeed, createSigner, deviceIdOf, generateSigningKey, type Signer, sha256 } from "@holdfast/crypto";
 import { createCsr, createKeyPair, spkiHashOfCertificate } from "@holdfast/pki";
 import { asAccountId, type EnrollAnswer, type Invite, LABEL_BYTES_MAX, parseInvite } from "@holdfast/protocol";
-import { utf8, utf8ToText } from "@holdfast/base";
 import { fingerprintWords } from "../cli/fingerprint.ts";
 import type { Registry, Run } from "../cli/run.ts";
+import { safeText } from "../cli/safe-text.ts";
 import { refuseUnverifiedTls } from "../session/connection.ts";
 import { type Identity, readIdentity, writeIdentity } from "../state/identity.ts";
 import { OWN_FILE_MODE, OWN_FOLDER_MODE, readOwnFile } from "../state/own-file.ts";
+import { type StatePaths, statePaths } from "../state/state-paths.ts";
 
 interface EnrollCommandOptions {
   readonly name?: string;
@@ -33,16 +34,21 @@ export function registerEnroll({ program, action }: Registry): void {
   });
 }
 
-/** Enrols. Keys are durable before the code is spent, so that a lost answer can be asked for again with the same keys. */
+/**
+ * Enrols. Everything is made in a folder beside the state: its keys are durable before the code is spent, so that a lost answer can be
+ * asked for again with the same keys, and an old state stays as it is until the node has accepted the new one.
+ */
 export async function enrollDevice(run: Run, options: EnrollCommandOptions, code: string): Promise<void> {
   refuseUnverifiedTls(run.environment);
   const invite = parseInvite(code === "-" ? (run.environment["HOLDFAST_INVITE"] ?? "") : code);
   const label = options.name ?? run.hostName;
   if (label === "" || utf8(label).length > LABEL_BYTES_MAX) throw new Fault("input", `--name: want 1 to ${LABEL_BYTES_MAX} bytes`);
   using _lock = run.lock();
-  const old = prepareFolder(run, options.force === true);
-  const signer = deviceKey(run);
-  const keyPem = await tlsKey(run);
+  const old = readOldIdentity(run, options.force === true);
+  const staging = statePaths(`${run.paths.root}/enrolling`);
+  run.ports.disk.makeFolder(staging.root, OWN_FOLDER_MODE);
+  const signer = deviceKey(run, staging);
+  const keyPem = await tlsKey(run, staging);
   const answer = await run.operations.enroll({
     invite,
     clock: run.ports.clock,
@@ -55,75 +61,54 @@ export async function enrollDevice(run: Run, options: EnrollCommandOptions, code
     csrPem: await createCsr(keyPem),
     label,
   });
-  const identity = keepAnswer(run, invite, answer, signer, label);
-  keepMark(run, old, identity);
+  const identity = identityOf(run, invite, answer, signer, label);
+  keepAnswer(run, staging, answer, old, identity);
   const device = bytesToHex(identity.device);
   const words = fingerprintWords(identity.device);
-  const next = identity.vault === null && answer.vault === null ? "holdfast init" : "holdfast join";
   run.report("enrolled", { device, words, account: bytesToHex(identity.account), accountName: identity.accountName, edition: identity.edition, label, hasVault: answer.vault !== null }, [
-    `Enrolled as "${label}" in account ${identity.accountName} at ${identity.host}:${identity.agentPort}.`,
+    `Enrolled as "${safeText(label)}" in account ${safeText(identity.accountName)} at ${identity.host}:${identity.agentPort}.`,
     `Device ${device}`,
     `Fingerprint: ${words}`,
     "The operator sees the same words for this device; compare them over another channel.",
-    `Next: ${next}`,
+    `Next: ${answer.vault === null ? "holdfast init" : "holdfast join"}`,
   ]);
 }
 
-/** Refuses an enrolled folder, or moves what is in it aside. The identity that was there, with where it is now. */
-function prepareFolder(run: Run, force: boolean): { readonly identity: Identity; readonly folder: string } | null {
-  const { disk, clock } = run.ports;
+/** The identity that is there. Without `force` there must be none; with it, one that cannot be read counts as none. */
+function readOldIdentity(run: Run, force: boolean): Identity | null {
   const { paths } = run;
-  const identity = force ? readOldIdentity(run) : readIdentity(disk, paths);
-  if (identity !== null && !force) {
-    throw new Fault("input", `state folder ${paths.root}: enrolled already, as "${identity.label}" at ${identity.host}; to enrol afresh use --force, another state folder with --state DIR`);
-  }
-  disk.makeFolder(paths.root, OWN_FOLDER_MODE);
-  if (!force || disk.stat(paths.deviceKey) === null) return null;
-  const folder = `${paths.root}/old-${Math.floor(clock.nowMs())}`;
-  disk.makeFolder(folder, OWN_FOLDER_MODE);
-  // The identity goes first: without it the rest is an enrolment that was cut short.
-  const { identity: identityPath, deviceKey: deviceKeyPath, tlsKey: tlsKeyPath, tlsCertificate, tlsRoot, deviceSlot, deviceSlotKey, mark, cache } = paths;
-  for (const path of [identityPath, deviceKeyPath, tlsKeyPath, tlsCertificate, tlsRoot, deviceSlot, deviceSlotKey, mark, cache]) {
-    if (disk.stat(path) !== null) disk.rename(path, `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`);
-  }
-  run.note(`The old state is now in ${folder}.`);
-  return identity === null ? null : { identity, folder };
-}
-
-/** With --force even an identity that cannot be read gives way. */
-function readOldIdentity(run: Run): Identity | null {
+  let identity: Identity | null = null;
   try {
-    return readIdentity(run.ports.disk, run.paths);
+    identity = readIdentity(run.ports.disk, paths);
   } catch (error) {
-    if (error instanceof Fault) return null;
-    throw error;
+    if (!isFault(error) || !force) throw error;
   }
+  if (identity !== null && !force) {
+    throw new Fault("input", `state folder ${paths.root}: enrolled already, as "${identity.label}" at ${identity.host}; to enrol afresh use --force, for another vault --state DIR`);
+  }
+  return identity;
 }
 
 /** The device key of an enrolment that was cut short, or a fresh one, durable. */
-function deviceKey(run: Run): Signer {
+function deviceKey(run: Run, staging: StatePaths): Signer {
   const { disk, random } = run.ports;
-  const present = readOwnFile(disk, run.paths.deviceKey, SEED_BYTES);
+  const present = readOwnFile(disk, staging.deviceKey, SEED_BYTES);
   const seed = present?.length === SEED_BYTES ? asSigningSeed(present) : generateSigningKey(random).seed;
-  if (present === null) disk.writeFile(run.paths.deviceKey, seed, OWN_FILE_MODE);
+  if (present === null) disk.writeFile(staging.deviceKey, seed, OWN_FILE_MODE);
   return createSigner(seed);
 }
 
-async function tlsKey(run: Run): Promise<string> {
+async function tlsKey(run: Run, staging: StatePaths): Promise<string> {
   const { disk } = run.ports;
-  const present = readOwnFile(disk, run.paths.tlsKey, KEY_PEM_BYTES_MAX);
+  const present = readOwnFile(disk, staging.tlsKey, KEY_PEM_BYTES_MAX);
   if (present !== null) return utf8ToText(present) ?? "";
   const { privateKeyPem } = await createKeyPair();
-  disk.writeFile(run.paths.tlsKey, utf8(privateKeyPem), OWN_FILE_MODE);
+  disk.writeFile(staging.tlsKey, utf8(privateKeyPem), OWN_FILE_MODE);
   return privateKeyPem;
 }
 
-/** Certificate and root first; the identity, which says that this device is enrolled, last. */
-function keepAnswer(run: Run, invite: Invite, answer: EnrollAnswer, signer: Signer, label: string): Identity {
-  const { disk, clock } = run.ports;
-  disk.writeFile(run.paths.tlsRoot, utf8(answer.root), OWN_FILE_MODE);
-  disk.writeFile(run.paths.tlsCertificate, utf8(answer.certificate), OWN_FILE_MODE);
-  const identity: Identity = {
+function identityOf(run: Run, invite: Invite, answer: EnrollAnswer, signer: Signer, label: string): Identity {
+  return {
     host: invite.host,
     agentPort: invite.agentPort,
     frontPort: invite.frontPort,
@@ -135,15 +120,41 @@ function keepAnswer(run: Run, invite: Invite, answer: EnrollAnswer, signer: Sign
     nodeKey: invite.nodeKey,
     rootSpkiSha256: invite.rootSpkiSha256,
     vault: null,
-    enrolledAtMs: Math.floor(clock.nowMs()),
+    enrolledAtMs: Math.floor(run.ports.clock.nowMs()),
   };
-  writeIdentity(disk, run.paths, identity);
-  return identity;
 }
 
-/** What was seen of a vault's journal stays seen when the same vault at the same node is enrolled for again. */
-function keepMark(run: Run, old: ReturnType<typeof prepareFolder>, identity: Identity): void {
-  if (old === null || bytesToHex(old.identity.nodeKey) !== bytesToHex(identity.nodeKey) || bytesToHex(old.identity.account) !== bytesToHex(identity.account)) return;
-  const bytes = run.ports.disk.readFile(`${old.folder}/mark.json`, KEY_PEM_BYTES_MAX);
-  if (bytes !== null) run.ports.disk.writeFile(run.paths.mark, bytes, OWN_FILE_MODE);
+/** Old state aside, new files in its place, and last the identity, which says that this device is enrolled. */
+function keepAnswer(run: Run, staging: StatePaths, answer: EnrollAnswer, old: Identity | null, identity: Identity): void {
+  const { disk } = run.ports;
+  const { paths } = run;
+  disk.writeFile(staging.tlsRoot, utf8(answer.root), OWN_FILE_MODE);
+  disk.writeFile(staging.tlsCertificate, utf8(answer.certificate), OWN_FILE_MODE);
+  const aside = moveAside(run);
+  for (const file of ["deviceKey", "tlsKey", "tlsRoot", "tlsCertificate"] as const) disk.rename(staging[file], paths[file]);
+  if (old !== null && aside !== null) keepMark(run, old, aside, identity);
+  writeIdentity(disk, paths, identity);
+  disk.remove(staging.root);
+}
+
+/** Moves what an earlier enrolment left into a folder of its own, the identity first. Its paths, or `null` when there was nothing. */
+function moveAside(run: Run): StatePaths | null {
+  const { disk, clock } = run.ports;
+  const { paths } = run;
+  const files = ["identity", "deviceKey", "tlsKey", "tlsCertificate", "tlsRoot", "deviceSlot", "deviceSlotKey", "mark", "cache"] as const;
+  const present = files.filter((file) => disk.stat(paths[file]) !== null);
+  if (present.length === 0) return null;
+  const aside = statePaths(`${paths.root}/old-${Math.floor(clock.nowMs())}`);
+  disk.makeFolder(aside.root, OWN_FOLDER_MODE);
+  for (const file of present) disk.rename(paths[file], aside[file]);
+  run.note(`The old state is now in ${aside.root}.`);
+  return aside;
+}
+
+/** What was seen of a vault's journal stays seen when the same account at the same node is enrolled for again. */
+function keepMark(run: Run, old: Identity, aside: StatePaths, identity: Identity): void {
+  if (!equalBytes(old.nodeKey, identity.nodeKey) || !equalBytes(old.account, identity.account)) return;
+  const { disk } = run.ports;
+  const bytes = disk.readFile(aside.mark, KEY_PEM_BYTES_MAX);
+  if (bytes !== null) disk.writeFile(run.paths.mark, bytes, OWN_FILE_MODE);
 }

@@ -57,7 +57,7 @@ export async function initVault(run: Run, options: InitOptions): Promise<void> {
 }
 
 /** The code is shown here and never again. With `--json` or `--quiet` it goes to the person at the terminal only. */
-function showRecoveryCode(run: Run, code: string): void {
+export function showRecoveryCode(run: Run, code: string): void {
   const words = code.split(" ");
   const rows = Array.from({ length: words.length / 6 }, (_, row) => `    ${words.slice(row * 6, row * 6 + 6).join(" ")}`);
   const lines = ["", "Recovery code. Write it on paper and keep it away from this machine. It is shown only now:", "", ...rows, ""];

@@ -3,7 +3,9 @@
  * its sealed frame in a shared slot. Pack workers keep one for content; the walker keeps one for structure.
  */
 import { Fault, type Random } from "@holdfast/base";
-import { aes256GcmSync, createObjectIdHasher, type EpochKeys } from "@holdfast/crypto";
+import type { EpochKeys } from "@holdfast/crypto/key";
+import { createObjectIdHasher } from "@holdfast/crypto/object-id";
+import { aes256GcmSync } from "@holdfast/crypto/suite";
 import { type ObjectId, RECORD_KINDS, type RecordId, type VaultId } from "@holdfast/protocol";
 import {
   type ClosedPack,

@@ -4,7 +4,8 @@
  * pack that was met least recently goes first; whatever of it is met later costs a second fetch.
  */
 import { assert } from "@holdfast/base";
-import type { FolderHandle, FileHandle } from "../platform/index.ts";
+import type { ObjectId } from "@holdfast/protocol";
+import type { FileHandle } from "../platform/index.ts";
 import { DIRECTORY_ENTRY_BYTES, type Entry } from "@holdfast/vault";
 import { ByteWriter } from "./byte-stream.ts";
 import type { ObjectIndex, ObjectPlace } from "./object-index.ts";
@@ -16,14 +17,19 @@ import { REPLACES, TASKS, writeObject } from "./tasks.ts";
 /** A folder of the target in the making. It is finished when it was left and nothing in it is pending. */
 export interface FolderState {
   readonly parent: FolderState | null;
+  /** Of the folder in the snapshot; `null` for the target itself. */
+  readonly entry: Entry | null;
   /** From the target on, names joined by slashes; empty for the target itself. */
   readonly path: Uint8Array;
-  /** `null` for the target itself and for folders whose metadata stays as it is. */
-  metadata: Metadata | null;
+  /** `planned` until something in it is restored. */
+  state: "planned" | "made" | "failed";
   /** Made by this restore: nothing can be in the way in it. */
-  readonly isNew: boolean;
+  isNew: boolean;
   /** What is made in it gets uid and gid of the process. */
-  readonly ownsNew: boolean;
+  ownsNew: boolean;
+  /** To be set when it is finished; `null` where it stays as it is. */
+  metadata: Metadata | null;
+  /** Entries that are not done, and one while it is being walked. */
   pending: number;
 }
 
@@ -48,6 +54,7 @@ export interface PlannedPart {
   readonly file: FileState;
   readonly position: number;
   readonly row: number;
+  readonly objectId: ObjectId;
 }
 
 /** What is to be made of one pack. */
@@ -156,7 +163,7 @@ export class Plan {
     return null;
   }
 
-  /** All plans that wait, those met first first. */
+  /** All plans that wait, the one met last last. */
   takeAll(): PackPlan[] {
     return [...this.#packs.values()].map((plan) => this.#remove(plan));
   }
@@ -195,5 +202,3 @@ export function isWithoutPack(plan: PackPlan): boolean {
 export function pathIn(folder: FolderState, name: Uint8Array): Uint8Array {
   return joinNames(folder.path, name);
 }
-
-export type { FolderHandle };

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { utf8 } from "../bytes.ts";
+import type { DiskFile } from "../ports.ts";
 import { createNodeDisk, type DiskFs } from "./disk-node.ts";
 
 const SKIP_UNLESS_ROOT: string | false =
@@ -199,6 +200,136 @@ describe("Node disk", () => {
       assert.deepEqual(createNodeDisk().readFile(path, BYTES_MAX), utf8("line 1\n"));
     }));
 
+  it("an open file is read and written at any place, cut and filled up", () =>
+    inFolder((folder) => {
+      const disk = createNodeDisk();
+      const path = join(folder, "file");
+      using file = disk.makeFile(path, 0o640, "emptied");
+      file.writeAt(utf8("0123456789"), 0);
+      file.writeAt(utf8("ab"), 4);
+      file.writeAt(utf8("end"), 12);
+      assert.equal(file.sizeBytes(), 15);
+      const target = new Uint8Array(8);
+      assert.equal(file.readAt(target, 2), 8);
+      assert.deepEqual(target, utf8("23ab6789"));
+      assert.equal(file.readAt(target, 10), 5);
+      assert.deepEqual(target.subarray(0, 5), utf8("\0\0end"));
+      assert.equal(file.readAt(target, 15), 0);
+      assert.equal(file.readAt(target, 1_000), 0);
+      file.truncate(3);
+      file.truncate(5);
+      file.sync();
+      assert.deepEqual(disk.readFile(path, BYTES_MAX), utf8("012\0\0"));
+      assert.equal(disk.stat(path)?.mode, 0o640);
+    }));
+
+  it("makeFile keeps or empties what is there, mode and all; openFile only reads", () =>
+    inFolder((folder) => {
+      const disk = createNodeDisk();
+      const path = join(folder, "file");
+      assert.equal(disk.openFile(path), null);
+      disk.makeFile(path, 0o666, "kept")[Symbol.dispose]();
+      assert.deepEqual(disk.stat(path)?.mode, 0o666, "whatever the umask is");
+      disk.appendFile(path, utf8("content"), 0o600);
+      disk.makeFile(path, 0o600, "kept")[Symbol.dispose]();
+      {
+        using file = disk.openFile(path);
+        assert.equal(file?.sizeBytes(), 7);
+        assert.throws(() => file?.writeAt(utf8("x"), 0), { name: "Fault" });
+      }
+      disk.makeFile(path, 0o600, "emptied")[Symbol.dispose]();
+      assert.equal(disk.stat(path)?.sizeBytes, 0);
+      assert.equal(disk.stat(path)?.mode, 0o666);
+      assert.throws(() => disk.makeFile(join(folder, "absent", "file"), 0o600, "kept"), { name: "Fault", code: "missing" });
+      assert.throws(() => disk.makeFile(folder, 0o600, "kept"), { name: "Fault", code: "input" });
+    }));
+
+  it("makeFile makes a new name durable, and syncs nothing for an old one", () =>
+    inFolder((folder) => {
+      const steps: string[] = [];
+      const disk = createNodeDisk(watchedFs((call, args) => steps.push(call === "openSync" ? `openSync ${args[0]}` : call)));
+      const path = join(folder, "file");
+      disk.makeFile(path, 0o600, "emptied")[Symbol.dispose]();
+      assert.deepEqual(steps.splice(0), [`openSync ${path}`, "fchmodSync", `openSync ${folder}`, "fsyncSync", "closeSync", "closeSync"]);
+      disk.makeFile(path, 0o600, "kept")[Symbol.dispose]();
+      assert.deepEqual(steps, [`openSync ${path}`, "closeSync"]);
+    }));
+
+  it("a write that the system takes in pieces is written whole, a read in pieces is read whole", () =>
+    inFolder((folder) => {
+      const inPieces: DiskFs = {
+        ...watchedFs(() => {}),
+        writeSync: ((file: number, bytes: Uint8Array, offset: number, byteCount: number, position: number) =>
+          nodeFs.writeSync(file, bytes, offset, Math.min(3, byteCount), position)) as DiskFs["writeSync"],
+        readSync: ((file: number, bytes: Uint8Array, offset: number, byteCount: number, position: number) =>
+          nodeFs.readSync(file, bytes, offset, Math.min(2, byteCount), position)) as DiskFs["readSync"],
+      };
+      using file = createNodeDisk(inPieces).makeFile(join(folder, "file"), 0o600, "kept");
+      file.writeAt(utf8("0123456789"), 5);
+      const target = new Uint8Array(7);
+      assert.equal(file.readAt(target, 6), 7);
+      assert.deepEqual(target, utf8("1234567"));
+      assert.equal(file.readAt(target, 12), 3);
+    }));
+
+  it("every failure of an open file is a fault that names the call", () =>
+    inFolder((folder) => {
+      for (const [failing, errno, call, use] of [
+        ["openSync", "EIO", "makeFile", null],
+        ["fstatSync", "EIO", "sizeBytes", (file: DiskFile) => file.sizeBytes()],
+        ["readSync", "EIO", "readAt", (file: DiskFile) => file.readAt(new Uint8Array(1), 0)],
+        ["writeSync", "ENOSPC", "writeAt", (file: DiskFile) => file.writeAt(utf8("x"), 0)],
+        ["ftruncateSync", "EIO", "truncate", (file: DiskFile) => file.truncate(0)],
+        ["fsyncSync", "EIO", "sync", (file: DiskFile) => file.sync()],
+      ] as const) {
+        const path = join(folder, failing);
+        let isBroken = use === null;
+        const fs = watchedFs(() => {});
+        const real = fs[failing] as (...args: unknown[]) => unknown;
+        const breaking = (...args: unknown[]): unknown => {
+          if (isBroken) throw systemError(errno);
+          return real(...args);
+        };
+        const disk = createNodeDisk({ ...fs, [failing]: breaking } as DiskFs);
+        const run = (): void => {
+          using file = disk.makeFile(path, 0o600, "kept");
+          isBroken = true;
+          use?.(file);
+        };
+        assert.throws(run, { name: "Fault", code: "transport", detail: { errno, call } }, failing);
+      }
+    }));
+
+  it("makeFile closes what it opened when it fails on the way", () =>
+    inFolder((folder) => {
+      for (const failing of ["fchmodSync", "fsyncSync"]) {
+        const opened: string[] = [];
+        const disk = createNodeDisk(
+          watchedFs((call) => {
+            if (call === failing) throw systemError("EIO");
+            if (call === "openSync" || call === "closeSync") opened.push(call);
+          }),
+        );
+        assert.throws(() => disk.makeFile(join(folder, failing), 0o600, "kept"), { name: "Fault", code: "transport" });
+        const isOpening = (call: string): boolean => call === "openSync";
+        assert.equal(opened.filter(isOpening).length * 2, opened.length, failing);
+      }
+    }));
+
+  it("a closed file is used no more, and closed once however often it is disposed", () =>
+    inFolder((folder) => {
+      let closeCount = 0;
+      const disk = createNodeDisk(watchedFs((call) => void (call === "closeSync" && closeCount++)));
+      const path = join(folder, "file");
+      createNodeDisk().writeFile(path, utf8("x"), 0o600);
+      const file = disk.openFile(path) as DiskFile;
+      file[Symbol.dispose]();
+      file[Symbol.dispose]();
+      assert.equal(closeCount, 1);
+      assert.throws(() => file.sizeBytes(), { name: "AssertionFailure" });
+      assert.throws(() => file.readAt(new Uint8Array(1), 0), { name: "AssertionFailure" });
+    }));
+
   it("a full disk is a transport fault with ENOSPC, and the old file stays", { skip: SKIP_UNLESS_ROOT }, (context) =>
     inFolder((folder) => {
       const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]);
@@ -218,6 +349,10 @@ describe("Node disk", () => {
         assert.throws(() => disk.appendFile(path, tooLong, 0o600), { name: "Fault", code: "transport" });
         assert.deepEqual(disk.readFile(path, BYTES_MAX), utf8("old"));
         disk.writeFile(path, utf8("new"), 0o600);
+        assert.deepEqual(disk.readFile(path, BYTES_MAX), utf8("new"));
+        using file = disk.makeFile(path, 0o600, "kept");
+        assert.throws(() => file.writeAt(tooLong, 3), { name: "Fault", code: "transport", detail: { errno: "ENOSPC", call: "writeAt" } });
+        file.truncate(3);
         assert.deepEqual(disk.readFile(path, BYTES_MAX), utf8("new"));
       } finally {
         spawnSync("umount", [folder]);

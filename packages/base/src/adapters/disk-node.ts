@@ -8,10 +8,11 @@
 import * as nodeFs from "node:fs";
 import { platform } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { assert } from "../assert.ts";
 import type { Bytes } from "../brand.ts";
 import { bytesToHex } from "../bytes.ts";
 import { Fault, type FaultCode } from "../fault.ts";
-import type { Disk, DiskStat } from "../ports.ts";
+import type { Disk, DiskFile, DiskStat } from "../ports.ts";
 import { createSystemRandom } from "./random-node.ts";
 
 /** The functions of `node:fs` that this adapter uses: a test may pass its own to see or to break each step. */
@@ -45,6 +46,15 @@ export function createNodeDisk(fs: DiskFs = nodeFs): Disk {
     readFile: (path, bytesMax) => guard("readFile", () => readFile(fs, path, bytesMax)),
     writeFile: (path, bytes, mode) => guard("writeFile", () => writeFile(fs, path, bytes, mode)),
     appendFile: (path, bytes, mode) => guard("appendFile", () => appendFile(fs, path, bytes, mode)),
+    openFile(path) {
+      const file = guard("openFile", () => orNull(() => fs.openSync(path, "r")));
+      return file === null ? null : diskFile(fs, file);
+    },
+    makeFile: (path, mode, old) =>
+      diskFile(
+        fs,
+        guard("makeFile", () => makeFile(fs, path, mode, old)),
+      ),
     list: (path) => guard("list", () => list(fs, path)),
     makeFolder: (path, mode) => guard("makeFolder", () => makeFolder(fs, path, mode)),
     rename(from, to) {
@@ -145,6 +155,43 @@ function appendFile(fs: DiskFs, path: string, bytes: Uint8Array, mode: number): 
   if (isNew) syncFolder(fs, dirname(path));
 }
 
+function makeFile(fs: DiskFs, path: string, mode: number, old: "kept" | "emptied"): number {
+  const { O_CREAT, O_RDWR, O_TRUNC } = fs.constants;
+  const isNew = orNull(() => fs.lstatSync(path)) === null;
+  const file = fs.openSync(path, O_RDWR | O_CREAT | (old === "emptied" ? O_TRUNC : 0), mode);
+  try {
+    if (isNew) {
+      fs.fchmodSync(file, mode); // The umask may have taken some.
+      syncFolder(fs, dirname(path));
+    }
+  } catch (error) {
+    fs.closeSync(file);
+    throw error;
+  }
+  return file;
+}
+
+function diskFile(fs: DiskFs, descriptor: number): DiskFile {
+  let isOpen = true;
+  const use = <T>(call: string, run: () => T): T => {
+    // The number may be another file's by now.
+    assert(isOpen, `disk: ${call} on a closed file`);
+    return guard(call, run);
+  };
+  return {
+    sizeBytes: () => use("sizeBytes", () => fs.fstatSync(descriptor).size),
+    readAt: (target, position) => use("readAt", () => readAll(fs, descriptor, target, position)),
+    writeAt: (bytes, position) => use("writeAt", () => writeAll(fs, descriptor, bytes, position)),
+    truncate: (sizeBytes) => use("truncate", () => fs.ftruncateSync(descriptor, sizeBytes)),
+    sync: () => use("sync", () => fs.fsyncSync(descriptor)),
+    [Symbol.dispose]() {
+      if (!isOpen) return;
+      isOpen = false;
+      guard("close", () => fs.closeSync(descriptor));
+    },
+  };
+}
+
 function list(fs: DiskFs, path: string): readonly string[] | null {
   const names = orNull(() => fs.readdirSync(path));
   return names === null ? null : names.filter((name) => !TEMPORARY_NAME.test(name)).sort();
@@ -171,8 +218,22 @@ function stat(fs: DiskFs, path: string): DiskStat | null {
   return { kind, sizeBytes: found.size, mode: found.mode & 0o7777, uid: found.uid };
 }
 
-function writeAll(fs: DiskFs, file: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written, bytes.length - written);
+/** At `position`, or where the file stands. */
+function writeAll(fs: DiskFs, file: number, bytes: Uint8Array, position: number | null = null): void {
+  for (let written = 0; written < bytes.length; ) {
+    written += fs.writeSync(file, bytes, written, bytes.length - written, position === null ? null : position + written);
+  }
+}
+
+/** Reads until `target` is full or the file ends; the number of bytes. */
+function readAll(fs: DiskFs, file: number, target: Uint8Array, position: number): number {
+  let filled = 0;
+  while (filled < target.length) {
+    const readBytes = fs.readSync(file, target, filled, target.length - filled, position + filled);
+    if (readBytes === 0) break;
+    filled += readBytes;
+  }
+  return filled;
 }
 
 /** A rename is durable only once its folder is. Windows cannot say so and does not need to be told. */
