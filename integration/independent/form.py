@@ -38,9 +38,11 @@ LINK_TARGET_BYTES_MAX = 4096
 XATTRS_BYTES_MAX = 262144
 CBOR_DEPTH_MAX = 16
 LABEL_BYTES_MAX = 256
+TEXT_BYTES_MAX = 4096
 SLOT_BYTES_MAX = 65536
 SLOTS_MAX = 256
 JOURNAL_ENTRY_BYTES_MAX = 65536
+FORGET_ENTRIES_MAX = 1000
 ARGON2_KIB = (65536, 1048576)
 ARGON2_PASSES = (3, 16)
 FAILURES_LISTED_MAX = 10000
@@ -191,10 +193,10 @@ def level(value, what):
 
 
 def given(check):
-    """For what may be absent: a default that is written out is refused."""
+    """For integers, arrays and `false` that may be absent: a default that is written out is refused."""
 
     def refuse_default(value, what):
-        if value in (0, False, [], ""):
+        if value in (0, False, []):
             raise Fault("format", f"{what}: a default is written out")
         return check(value, what)
 
@@ -273,7 +275,8 @@ def moment(value, what):
 
 CONFIG, SLOT, CONTENT_PACK, STRUCTURE_PACK, CONTENT_INDEX, STRUCTURE_INDEX, SNAPSHOT, JOURNAL_ENTRY, RECEIPT = range(1, 10)
 SUITE_0_KINDS = (SLOT, JOURNAL_ENTRY, RECEIPT)
-KIND_BYTES_MAX = {SLOT: SLOT_BYTES_MAX, JOURNAL_ENTRY: JOURNAL_ENTRY_BYTES_MAX}
+KIND_BYTES_MAX = {SLOT: SLOT_BYTES_MAX, JOURNAL_ENTRY: JOURNAL_ENTRY_BYTES_MAX, RECEIPT: JOURNAL_ENTRY_BYTES_MAX}
+RESERVED_SUITE = 2
 
 
 class Frame:
@@ -286,12 +289,13 @@ class Frame:
         if not isinstance(value, list) or not value or value[0] != 1 or isinstance(value[0], bool):
             version = isinstance(value, list) and value and type(value[0]) is int
             raise Fault("version" if version else "format", "frame: not of format version 1")
-        _, self.kind, self.suite, self.epoch, self.body = row(uint(), uint(), uint(3), uint(2**32 - 1), byte_string())(value, "frame")
+        _, self.kind, self.suite, self.epoch, self.body = row(uint(), uint(), uint(), uint(), byte_string())(value, "frame")
+        if self.epoch >= 2**32:
+            raise Fault("limit", "frame: epoch is longer than 32 bits")
         if not CONFIG <= self.kind <= RECEIPT:
             raise Fault("version", f"frame: kind {self.kind} is not of this version")
-        if self.kind == CONTENT_PACK and self.suite == 2:
-            raise Fault("version", "frame: suite 2 is reserved")
-        if self.suite != (0 if self.kind in SUITE_0_KINDS else 1):
+        suites = (0,) if self.kind in SUITE_0_KINDS else (1, RESERVED_SUITE) if self.kind == CONTENT_PACK else (1,)
+        if self.suite not in suites:
             raise Fault("format", f"frame: suite {self.suite} is not for kind {self.kind}")
         if self.suite == 0 and self.epoch != 0:
             raise Fault("format", f"frame: kind {self.kind} has epoch {self.epoch}, want 0")

@@ -20,8 +20,8 @@ from form import CODES, Fault
 from journal import Journal, check_receipts
 from records import FolderOfRecords, Vault
 from restoring import Restorer, allow_deep_trees
-from sealing import container_public_key, normal_passphrase, parse_slot, recovery_entropy, unlock
-from trees import FOLDER, Reader, check_needs, open_config, open_snapshot
+from sealing import EPOCHS, PASSPHRASE, RECOVERY, container_public_key, normal_passphrase, parse_slot, recovery_entropy, unlock
+from trees import FILE, FOLDER, Reader, check_needs, is_missing, open_config, open_snapshot
 
 EXIT_REMARKS = 9
 SECRET_BYTES_MAX = 65536
@@ -86,21 +86,28 @@ def open_source(options):
 
 def open_keys(options, vault, journal):
     """Keys from the slots that count, held against what the owner signed in the journal."""
-    slots = []
-    for record_id, said in journal.slots.items():
-        slot = parse_slot(vault.frame(record_id, form.SLOT))
-        agrees = said["slot_id"] is None or (slot["slot_id"], slot["label"]) == (said["slot_id"], said["label"])
-        if slot["vault_id"] != journal.vault_id or slot["type"] != said["type"] or not agrees:
-            raise Fault("integrity", "slot: is not what the journal says of it")
-        slots.append(slot)
+    kind = PASSPHRASE if options.passphrase_file else RECOVERY
+    candidates = [read_slot(vault, journal, record_id) for record_id, said in journal.slots.items() if said["type"] == kind]
+    epochs_slot = read_slot(vault, journal, journal.epochs_slot) if journal.epochs_slot else None
     if options.passphrase_file:
-        keys = unlock(slots, passphrase=normal_passphrase(read_secret(options.passphrase_file)))
+        keys = unlock(candidates, epochs_slot, passphrase=normal_passphrase(read_secret(options.passphrase_file)))
     else:
-        keys = unlock(slots, entropy=recovery_entropy(read_secret(options.recovery_code_file).decode("utf-8", "replace")))
+        keys = unlock(candidates, epochs_slot, entropy=recovery_entropy(read_secret(options.recovery_code_file).decode("utf-8", "replace")))
+    if max(journal.containers) not in keys.secrets:
+        raise Fault("integrity", f"keys: the slot lacks epoch {max(journal.containers)}, which is in force")
     for epoch, public_key in journal.containers.items():
         if epoch in keys.secrets and container_public_key(keys.secrets[epoch], journal.vault_id, epoch) != public_key:
             raise Fault("integrity", f"keys: secret of epoch {epoch} is not the one that the journal names")
     return keys
+
+
+def read_slot(vault, journal, record_id):
+    """The slot in a record, which must be what the journal says of it. An epochs slot may be named by `epoch-added` alone."""
+    slot = parse_slot(vault.frame(record_id, form.SLOT))
+    said = journal.slots.get(record_id, {"type": EPOCHS, "slot_id": slot["slot_id"], "label": slot["label"]})
+    if slot["vault_id"] != journal.vault_id or any(slot[name] != value for name, value in said.items()):
+        raise Fault("integrity", "slot: is not what the journal says of it")
+    return slot
 
 
 def read_secret(path):
@@ -178,13 +185,12 @@ def restore(vault, journal, options):
 def verify(vault, journal, options):
     """Reads everything that retained snapshots reach and compares totals and needs with what was found."""
     allow_deep_trees()
-    sets, remarks = {}, []
+    sets, remarks = {}, list(vault.remarks)
     for entry in journal.retained():
-        snapshot, epoch = open_snapshot(vault, entry)
+        snapshot, epoch = open_snapshot(vault, entry, strict=True)
         reader = Reader(vault, epoch, strict=True)
         counts = [0, 0, 0, 0]
-        seen_inodes = set()
-        walk(reader, snapshot["root"], counts, seen_inodes)
+        walk(reader, snapshot["root"], counts)
         short = entry["body"]["record_id"].hex()[:16]
         if counts[:3] != snapshot["totals"][:3]:
             remarks.append(f"{short}: totals are {snapshot['totals'][:3]}, the walk found {counts[:3]}")
@@ -200,19 +206,18 @@ def verify(vault, journal, options):
     return EXIT_REMARKS if remarks else 0
 
 
-def walk(reader, tree, counts, seen_inodes):
+def walk(reader, tree, counts):
+    """Reads everything below a tree and counts [files, folders, others, plain bytes] as §13 does."""
     for entry in reader.entries(tree):
-        kind = 0 if entry["kind"] == 1 else 1 if entry["kind"] == FOLDER else 2
+        kind = 0 if entry["kind"] == FILE else 1 if entry["kind"] == FOLDER else 2
         counts[kind] += 1
         if kind == 1:
-            walk(reader, entry["subtree"], counts, seen_inodes)
-        elif kind == 0 and not (entry["flags"] or 0) & 4:
-            first = entry["inode"] is None or tuple(entry["inode"]) not in seen_inodes
-            if entry["inode"] is not None:
-                seen_inodes.add(tuple(entry["inode"]))
-            for _ in reader.pieces(entry):
-                pass
-            counts[3] += entry["size"] or 0 if first else 0
+            walk(reader, entry["subtree"], counts)
+        elif kind == 0:
+            counts[3] += entry["size"] or 0
+            if not is_missing(entry):
+                for _ in reader.pieces(entry):
+                    pass
 
 
 if __name__ == "__main__":

@@ -18,25 +18,41 @@ _payload = shape(
     seq=(4, uint()),
     previous=(5, nullable(ID)),
     time=(6, uint()),
-    kind=(7, uint(minimum=1)),
+    kind=(7, uint()),
     body=(8, lambda value, what: value),
 )
 _rule = shape("rule", **{name: (key, uint(minimum=1), None) for key, name in enumerate(("last", "hourly", "daily", "weekly", "monthly", "yearly"), 1)})
 _needs = row(nullable(ID), uint(), ID, ID)
 _snapshot_body = shape("snapshot entry", record_id=(1, ID), line=(2, ID), complete=(3, boolean), needs=(4, _needs), supersedes=(5, ID, None))
-_hold_body = shape("hold", entry_id=(1, ID), reason=(2, text(form.JOURNAL_ENTRY_BYTES_MAX), None))
+_hold_body = shape("hold", entry_id=(1, ID), reason=(2, text(), None))
+
+
+def _roles(value, what):
+    return rows(uint(4, 1), ascending=True)(value, what) or _refuse(f"{what}: want at least one")
+
+
+def _refuse(message):
+    raise Fault("format", message)
+
+
+def _minimum_age(value, what):
+    if uint()(value, what) < form.MINIMUM_AGE_SECONDS:
+        raise Fault("limit", f"{what}: under {form.MINIMUM_AGE_SECONDS} s")
+    return value
+
+
 BODIES = {
     GENESIS: shape("genesis", owner=(1, ID), container=(2, ID), config=(3, ID), device=(4, ID)),
-    DEVICE_ADDED: shape("device-added", device=(1, ID), roles=(2, rows(uint(4, 1), ascending=True)), label=(3, text())),
+    DEVICE_ADDED: shape("device-added", device=(1, ID), roles=(2, _roles), label=(3, text())),
     DEVICE_REVOKED: shape("device-revoked", device_id=(1, SHORT_ID), bad_since=(2, uint(), None)),
-    SLOT_ADDED: shape("slot-added", record_id=(1, ID), type=(2, uint(6, 1)), slot_id=(3, SHORT_ID), label=(4, text())),
+    SLOT_ADDED: shape("slot-added", record_id=(1, ID), type=(2, uint(255)), slot_id=(3, SHORT_ID), label=(4, text())),
     SLOT_REMOVED: shape("slot-removed", record_id=(1, ID)),
     NEW_CONFIG: shape("config entry", config=(1, ID)),
-    POLICY: shape("policy", line=(1, nullable(ID)), rule=(2, _rule), minimum_age=(3, uint(minimum=form.MINIMUM_AGE_SECONDS))),
+    POLICY: shape("policy", line=(1, nullable(ID)), rule=(2, _rule), minimum_age=(3, _minimum_age)),
     EPOCH_ADDED: shape("epoch-added", epoch=(1, uint(2**32 - 1)), container=(2, ID), record_id=(3, ID)),
     NEW_SNAPSHOT: _snapshot_body,
     OFFLOAD: _snapshot_body,
-    FORGET: shape("forget", entry_ids=(1, rows(ID, ascending=True))),
+    FORGET: shape("forget", entry_ids=(1, rows(ID, form.FORGET_ENTRIES_MAX, ascending=True))),
     HOLD: _hold_body,
     RELEASE: _hold_body,
 }
@@ -59,8 +75,8 @@ class Journal:
     def __init__(self, frames):
         """`frames`: all journal-entry frames of one account, in any order. Refuses gaps and forks."""
         self.entries, self.devices, self.slots, self.containers = [], {}, {}, {}
-        self.snapshots, self.forgotten, self.held = {}, set(), {}
-        self.config = self.vault_id = self.account_id = self.owner = None
+        self.snapshots, self.held, self.policies = {}, {}, {}
+        self.epochs_slot = self.config = self.vault_id = self.account_id = self.owner = None
         chain = sorted((parse_entry(frame) for frame in frames), key=lambda entry: entry["seq"])
         if not chain:
             raise Fault("missing", "journal: no entries")
@@ -69,16 +85,16 @@ class Journal:
 
     def _take(self, entry):
         seq, what = len(self.entries), f"journal entry {entry['seq']}"
+        if seq == 0 and entry["kind"] == GENESIS:
+            self._begin(entry)
+        if self.owner is not None and (entry["vault_id"], entry["account_id"]) != (self.vault_id, self.account_id):
+            raise Fault("integrity", f"{what}: of another vault or account")
         if entry["seq"] != seq:
             raise Fault("conflict", f"{what}: expected seq {seq}: the chain has a gap or a fork")
         if entry["previous"] != (self.entries[-1]["entry_id"] if seq else None):
             raise Fault("conflict", f"{what}: does not follow the entry before it")
         if (entry["kind"] == GENESIS) != (seq == 0):
             raise Fault("format", f"{what}: genesis stands at seq 0 and only there")
-        if seq == 0:
-            self._begin(entry)
-        if (entry["vault_id"], entry["account_id"]) != (self.vault_id, self.account_id):
-            raise Fault("integrity", f"{what}: of another vault or account")
         self._check_signatures(entry, what)
         self._apply(entry, what)
         self.entries.append(entry)
@@ -87,109 +103,116 @@ class Journal:
         body = entry["body"]
         self.owner, self.vault_id, self.account_id = body["owner"], short_id(body["owner"]), entry["account_id"]
         self.config, self.containers = body["config"], {0: body["container"]}
-        # The device of genesis signs seq 0 and seq 1 before any entry gave it a role.
-        self.devices[short_id(body["device"])] = {"key": body["device"], "roles": [], "revoked": False, "bad_since": None}
 
     def _check_signatures(self, entry, what):
-        kind, device = entry["kind"], self.devices.get(entry["device_id"])
-        if device is None or device["revoked"]:
+        kind, body = entry["kind"], entry["body"]
+        if len(self.entries) == 1 and (kind != DEVICE_ADDED or not short_id(body["device"]) == entry["device_id"] == self.entries[0]["device_id"]):
+            raise Fault("denied", f"{what}: is not the device-added of the genesis device")
+        # Genesis and a device-added may be signed by the key that they bring; the owner's signature is what counts.
+        brings_key = kind == GENESIS or (kind == DEVICE_ADDED and short_id(body["device"]) == entry["device_id"])
+        device = {"key": body["device"]} if brings_key else self.devices.get(entry["device_id"])
+        if device is None or device.get("revoked"):
             raise Fault("denied", f"{what}: by a device that is unknown or revoked")
-        check_signature(device["key"], "journal", entry["payload"], entry["device_signature"], what)
-        if kind <= EPOCH_ADDED:
-            if entry["owner_signature"] is None:
-                raise Fault("denied", f"{what}: lacks the signature of the owner")
-            check_signature(self.owner, "owner", entry["payload"], entry["owner_signature"], what)
-            return
-        if entry["owner_signature"] is not None:
-            raise Fault("denied", f"{what}: an owner signature on kind {kind}")
-        role = ROLE_OF_KIND[kind]
-        if kind == RELEASE and self._is_own_offload(entry):
-            role = AGENT if AGENT in device["roles"] else MAINTAINER
-        if role not in device["roles"]:
+        if short_id(device["key"]) != entry["device_id"]:
+            raise Fault("integrity", f"{what}: device id is not that of its key")
+        if (kind <= EPOCH_ADDED) != (entry["owner_signature"] is not None):
+            raise Fault("denied", f"{what}: the owner's signature is lacking, or on a kind that has none")
+        if kind in ROLE_OF_KIND and ROLE_OF_KIND[kind] not in device["roles"] and not self._releases_own_offload(entry, device):
             raise Fault("denied", f"{what}: the device has not the role for kind {kind}")
+        check_signature(device["key"], "journal", entry["payload"], entry["device_signature"], what)
+        if entry["owner_signature"] is not None:
+            check_signature(self.owner, "owner", entry["payload"], entry["owner_signature"], what)
 
-    def _is_own_offload(self, entry):
+    def _releases_own_offload(self, entry, device):
+        """What an agent may do without the role of a maintainer, while no hold lies on the offload."""
+        if entry["kind"] != RELEASE or AGENT not in device["roles"]:
+            return False
         target = self.snapshots.get(entry["body"]["entry_id"])
         is_own = target is not None and target["kind"] == OFFLOAD and target["device_id"] == entry["device_id"]
-        return is_own and target["entry_id"] not in self.held  # What a maintainer holds, a maintainer releases.
+        return is_own and target["entry_id"] not in self.held
 
     def _apply(self, entry, what):
         kind, body = entry["kind"], entry["body"]
-        if len(self.entries) == 1 and (kind != DEVICE_ADDED or body["device"] != self.entries[0]["body"]["device"]):
-            raise Fault("denied", f"{what}: is not the device-added of the genesis device")
         if kind == DEVICE_ADDED:
             self.devices[short_id(body["device"])] = {"key": body["device"], "roles": body["roles"], "revoked": False, "bad_since": None}
         elif kind == DEVICE_REVOKED:
-            device = self.devices.get(body["device_id"])
-            if device is None:
-                raise Fault("integrity", f"{what}: revokes an unknown device")
-            device.update(revoked=True, bad_since=body["bad_since"])
+            if body["device_id"] not in self.devices:
+                raise Fault("missing", f"{what}: revokes an unknown device")
+            self.devices[body["device_id"]].update(revoked=True, bad_since=body["bad_since"])
         elif kind == SLOT_ADDED:
             self._add_slot(body, what)
         elif kind == SLOT_REMOVED:
             self._remove_slot(body["record_id"], what)
         elif kind == NEW_CONFIG:
             self.config = body["config"]
+        elif kind == POLICY:
+            self.policies[body["line"]] = body
         elif kind == EPOCH_ADDED:
             if body["epoch"] != len(self.containers):
                 raise Fault("format", f"{what}: epoch {body['epoch']}, want {len(self.containers)}")
             self.containers[body["epoch"]] = body["container"]
-            self.slots.setdefault(body["record_id"], {"type": EPOCHS, "slot_id": None, "label": None})
+            self.epochs_slot = body["record_id"]
         elif kind in (NEW_SNAPSHOT, OFFLOAD):
             self._add_snapshot(entry, what)
         elif kind == FORGET:
-            self._known(body["entry_ids"], what)
-            if any(entry_id in self.held for entry_id in body["entry_ids"]):
-                raise Fault("denied", f"{what}: forgets a snapshot that is held")
-            self.forgotten.update(body["entry_ids"])
-        elif kind == HOLD:
-            self._known([body["entry_id"]], what)
-            self.held[body["entry_id"]] = self.held.get(body["entry_id"], 0) + 1
-        elif kind == RELEASE:
-            self._known([body["entry_id"]], what)
-            self._release(body["entry_id"])
-
-    def _release(self, entry_id):
-        """Takes one hold away; the release of an offload by its agent has none to take."""
-        self.held[entry_id] = self.held.get(entry_id, 0) - 1
-        if self.held[entry_id] <= 0:
-            del self.held[entry_id]
+            self._forget(body["entry_ids"], what)
+        elif kind in (HOLD, RELEASE):
+            self._change_hold(kind, body["entry_id"], what)
 
     def _add_slot(self, body, what):
-        if body["type"] == 4:
-            raise Fault("integrity", f"{what}: a device slot is never a record on a node")
-        if len(self.slots) >= form.SLOTS_MAX:
+        if len(self.slots) >= form.SLOTS_MAX and body["record_id"] not in self.slots:
             raise Fault("limit", f"{what}: over {form.SLOTS_MAX} slots")
         self.slots[body["record_id"]] = {name: body[name] for name in ("type", "slot_id", "label")}
+        if body["type"] == EPOCHS:
+            self.epochs_slot = body["record_id"]
 
     def _remove_slot(self, record_id, what):
-        removed = self.slots.pop(record_id, None)
-        if removed is None:
-            raise Fault("integrity", f"{what}: removes an unknown slot")
-        if removed["type"] in PERSON_TYPES and not any(slot["type"] in PERSON_TYPES for slot in self.slots.values()):
-            raise Fault("denied", f"{what}: removes the last slot of a person")
+        if record_id == self.epochs_slot:
+            raise Fault("denied", f"{what}: removes the epochs slot in force")
+        if self.slots.pop(record_id, None) is None:
+            raise Fault("missing", f"{what}: removes an unknown slot")
+        if not any(slot["type"] in PERSON_TYPES for slot in self.slots.values()):
+            raise Fault("denied", f"{what}: leaves no slot of a person")
 
     def _add_snapshot(self, entry, what):
-        base, supersedes = entry["body"]["needs"][0], entry["body"]["supersedes"]
+        body = entry["body"]
+        base, supersedes = body["needs"][0], body["supersedes"]
         if base is not None:
-            if base not in self.snapshots or base in self.forgotten:
+            if base not in self.snapshots:
                 raise Fault("conflict", f"{what}: its base is no retained snapshot")
-            if self.snapshots[base]["body"]["line"] != entry["body"]["line"]:
+            if self.snapshots[base]["body"]["line"] != body["line"]:
                 raise Fault("format", f"{what}: its base is of another line")
         if supersedes is not None:
             partial = self.snapshots.get(supersedes)
-            if partial is None or partial["body"]["complete"] or partial["device_id"] != entry["device_id"]:
-                raise Fault("denied", f"{what}: supersedes what is no partial snapshot of its device")
-            self.forgotten.add(supersedes)
+            is_own = partial is not None and (partial["device_id"], partial["body"]["line"]) == (entry["device_id"], body["line"])
+            if not is_own or partial["body"]["complete"] or supersedes in self.held:
+                raise Fault("denied", f"{what}: supersedes what is no partial snapshot of its device and line, or is held")
+            del self.snapshots[supersedes]
         self.snapshots[entry["entry_id"]] = entry
 
-    def _known(self, entry_ids, what):
-        if any(entry_id not in self.snapshots for entry_id in entry_ids):
-            raise Fault("integrity", f"{what}: names an entry that is no snapshot")
+    def _forget(self, entry_ids, what):
+        for entry_id in entry_ids:
+            if entry_id not in self.snapshots:
+                raise Fault("missing", f"{what}: forgets what is not retained")
+            if entry_id in self.held or self.snapshots[entry_id]["kind"] == OFFLOAD:
+                raise Fault("denied", f"{what}: forgets a snapshot that is held, or an offload")
+        for entry_id in entry_ids:
+            del self.snapshots[entry_id]
+
+    def _change_hold(self, kind, entry_id, what):
+        if entry_id not in self.snapshots:
+            raise Fault("missing", f"{what}: names an entry that is not retained")
+        count = self.held.pop(entry_id, 0) + (1 if kind == HOLD else -1)
+        if count > 0:
+            self.held[entry_id] = count
+        elif count < 0:
+            if self.snapshots[entry_id]["kind"] != OFFLOAD:
+                raise Fault("missing", f"{what}: releases where no hold lies")
+            del self.snapshots[entry_id]
 
     def retained(self):
-        """Snapshot and offload entries that no `forget` named and none superseded, oldest first."""
-        return [entry for entry_id, entry in self.snapshots.items() if entry_id not in self.forgotten]
+        """Snapshot and offload entries that were not forgotten, superseded or released, oldest first."""
+        return list(self.snapshots.values())
 
 
 _receipt_map = shape("receipt", payload=(1, byte_string()), signature=(2, SIGNATURE))

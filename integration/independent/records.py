@@ -17,6 +17,9 @@ INDEX_HEADER = struct.Struct(">BBHIII16s64s")
 INDEX_PACK = struct.Struct(">32sII")
 INDEX_ENTRY = struct.Struct(">32sIIIIBBH")
 CACHED_PACKS = 6
+RESERVED_CODEC = 2
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_WINDOW_BYTES_MAX = 8388608
 
 Place = collections.namedtuple("Place", "pack kind codec offset stored plain")
 
@@ -74,37 +77,60 @@ def parse_pack(kind, plain):
 
 
 def _check_place(kinds, kind, codec, zero, stored, length, what):
-    if kind not in kinds or zero != 0 or codec > 2:
+    if kind not in kinds or zero != 0 or codec > RESERVED_CODEC:
         raise Fault("format", f"{what}: object of the wrong class, unknown codec or non-zero filler")
-    if codec == 2:
-        raise Fault("version", f"{what}: codec 2 is reserved")
     if length > form.OBJECT_BYTES_MAX:
         raise Fault("limit", f"{what}: object over {form.OBJECT_BYTES_MAX} bytes")
-    if (codec == 0 and stored != length) or (codec == 1 and stored >= length):
+    if (codec == 0 and stored != length) or (codec != 0 and stored >= length):
         raise Fault("format", f"{what}: stored length does not suit the codec")
 
 
 def unpack_object(codec, stored, plain_bytes):
     """Stored bytes of one object to its plaintext of exactly `plain_bytes`."""
+    if codec == RESERVED_CODEC:
+        raise Fault("version", "object: codec 2 is reserved")
     if codec == 0:
         return stored
+    _check_zstd_frame(stored, plain_bytes)
     try:
-        if zstandard.frame_content_size(stored) != plain_bytes:
-            raise Fault("format", "object: length in the zstd header is not the declared one")
-        decoder = zstandard.ZstdDecompressor().decompressobj()
-        plain = decoder.decompress(stored)
-        if len(plain) != plain_bytes or decoder.unused_data:
-            raise Fault("format", "object: not one zstd frame of the declared length")
-        return plain
+        plain = zstandard.ZstdDecompressor().decompress(stored, max_output_size=plain_bytes)
     except zstandard.ZstdError:
         raise Fault("format", "object: zstd frame does not decode") from None
+    if len(plain) != plain_bytes:
+        raise Fault("format", "object: zstd frame is not of the declared length")
+    return plain
 
 
-def parse_index(frame, plain, vault_id, devices):
-    """([(pack id, frame bytes, plain bytes)], [(object id, Place)]); the device's signature is checked."""
+def _check_zstd_frame(stored, plain_bytes):
+    """Exactly one frame (RFC 8878) with content size, without dictionary, of a small window. Walks the heads of blocks only."""
+    if stored[:4] != ZSTD_MAGIC or len(stored) < 6 or stored[4] & 0x0B:
+        raise Fault("format", "object: no zstd frame, or one with a dictionary or a reserved bit")
+    parameters = None
+    try:
+        parameters = zstandard.get_frame_parameters(stored)
+    except zstandard.ZstdError:
+        raise Fault("format", "object: head of the zstd frame does not decode") from None
+    size_flag, is_single = stored[4] >> 6, bool(stored[4] & 0x20)
+    if size_flag == 0 and not is_single:
+        raise Fault("format", "object: zstd frame without content size")
+    if parameters.content_size != plain_bytes or (not is_single and parameters.window_size > ZSTD_WINDOW_BYTES_MAX):
+        raise Fault("format", "object: zstd frame of another content size, or a window over 8 MiB")
+    at, is_last = (5 if is_single else 6) + (1 << size_flag), False
+    while not is_last:
+        if at + 3 > len(stored):
+            raise Fault("format", "object: zstd frame is cut")
+        head = int.from_bytes(stored[at : at + 3], "little")
+        is_last = bool(head & 1)
+        at += 3 + (1 if head >> 1 & 3 == 1 else head >> 3)  # Type 1 repeats one byte.
+    if at + (4 if parameters.has_checksum else 0) != len(stored):
+        raise Fault("format", "object: not exactly one zstd frame")
+
+
+def parse_index(frame, plain):
+    """([(pack id, frame bytes, plain bytes)], [(object id, Place)]) of an index, whoever wrote it."""
     if len(plain) < INDEX_HEADER.size:
         raise Fault("format", "index: shorter than its header")
-    version, group, zero, pack_count, entry_count, fence, device_id, signature = INDEX_HEADER.unpack_from(plain)
+    version, group, zero, pack_count, entry_count, fence, _, _ = INDEX_HEADER.unpack_from(plain)
     if version != 1:
         raise Fault("version", f"index: version {version}")
     if zero or fence != form.INDEX_FENCE_ENTRIES or group != (1 if frame.kind == form.CONTENT_INDEX else 2):
@@ -116,10 +142,10 @@ def parse_index(frame, plain, vault_id, devices):
     entries_at = fences_at + 8 * fence_count
     if len(plain) != entries_at + entry_count * INDEX_ENTRY.size:
         raise Fault("format", "index: length does not agree with its counts")
-    if device_id not in devices:
-        raise Fault("integrity", "index: signed by a device that the journal does not know")
     packs = list(INDEX_PACK.iter_unpack(plain[INDEX_HEADER.size : fences_at]))
     kinds = CLASS_OF_PACK[form.CONTENT_PACK if group == 1 else form.STRUCTURE_PACK]
+    if any(plain_bytes > form.FRAME_BYTES_MAX for _, _, plain_bytes in packs):
+        raise Fault("limit", f"index: a pack over {form.FRAME_BYTES_MAX} bytes")
     entries, before = [], b""
     for number, (object_id, ordinal, offset, stored, length, codec, kind, filler) in enumerate(INDEX_ENTRY.iter_unpack(plain[entries_at:])):
         _check_place(kinds, kind, codec, filler, stored, length, "index")
@@ -131,10 +157,19 @@ def parse_index(frame, plain, vault_id, devices):
             raise Fault("format", "index: fence is not that of its entry")
         before = object_id
         entries.append((object_id, Place(packs[ordinal][0], kind, codec, offset, stored, length)))
-    # Form before signature, so that each fault has one name; nothing is used before both.
-    digest = hashlib.sha256(plain[:32] + plain[96:]).digest()
-    check_signature(devices[device_id]["key"], "index", vault_id + digest, signature, "index")
     return packs, entries
+
+
+def is_trusted(plain, vault_id, devices):
+    """Whether an index is signed by a device of the journal of which nothing bad is known."""
+    device = devices.get(plain[16:32])
+    if device is None or device["bad_since"] is not None:
+        return False
+    try:
+        check_signature(device["key"], "index", vault_id + hashlib.sha256(plain[:32] + plain[96:]).digest(), plain[32:96], "index")
+    except Fault:
+        return False
+    return True
 
 
 class Vault:
@@ -145,7 +180,7 @@ class Vault:
         self.source, self.strict, self.keys = source, strict, None
         self.known = set(source.ids())
         self.kinds, self.journal_frames, self.receipt_frames = {}, [], []
-        self.places, self.index_of_pack = {}, {}
+        self.places, self.index_of_pack, self.remarks = {}, {}, []
         self._packs = collections.OrderedDict()
         for record_id in sorted(self.known):
             frame = self.frame(record_id)
@@ -177,12 +212,17 @@ class Vault:
         if use_indexes:
             for index_id in self.of_kind(form.CONTENT_INDEX, form.STRUCTURE_INDEX):
                 frame = self.frame(index_id)
-                packs, entries = parse_index(frame, self.keys.open(frame), journal.vault_id, journal.devices)
+                plain = self.keys.open(frame)
+                packs, entries = parse_index(frame, plain)
+                trusted = is_trusted(plain, journal.vault_id, journal.devices)
+                if not trusted:  # Objects prove themselves.
+                    self.remarks.append(f"index {index_id.hex()[:16]}: not signed by a trusted device")
                 for pack_id, _, _ in packs:
                     self.index_of_pack.setdefault(pack_id, []).append(index_id)
                 self._check_index(index_id, frame.kind, packs, entries)
                 for object_id, place in entries:
-                    self.places.setdefault(object_id, []).append(place)
+                    known = self.places.setdefault(object_id, [])
+                    known.insert(0 if trusted else len(known), place)
         else:
             for pack_id in self.of_kind(form.CONTENT_PACK, form.STRUCTURE_PACK):
                 for object_id, place in self._pack(pack_id)[1].items():
@@ -198,7 +238,7 @@ class Vault:
         for pack_id, frame_bytes, plain_bytes in packs:
             if pack_id not in self.kinds:
                 continue  # Swept packs may still be named by an older index.
-            plain, directory = self._pack(pack_id)
+            plain, directory, _ = self._pack(pack_id)
             frame = self.frame(pack_id, form.CONTENT_PACK if kind == form.CONTENT_INDEX else form.STRUCTURE_PACK)
             if (frame.frame_bytes, len(plain)) != (frame_bytes, plain_bytes):
                 raise Fault("integrity", f"index {index_id.hex()}: wrong lengths for pack {pack_id.hex()}")
@@ -207,14 +247,14 @@ class Vault:
                     raise Fault("integrity", f"index {index_id.hex()}: contradicts the directory of pack {pack_id.hex()}")
 
     def _pack(self, pack_id):
-        """(plaintext, {object id: Place}) of an opened pack; the last few are kept."""
+        """(plaintext, {object id: Place}, epoch) of an opened pack; the last few are kept."""
         if pack_id not in self._packs:
             frame = self.frame(pack_id)
             if frame.kind not in CLASS_OF_PACK:
                 raise Fault("integrity", f"record {pack_id.hex()}: is no pack")
             plain = self.keys.open(frame)
             places = parse_pack(frame.kind, plain)
-            self._packs[pack_id] = (plain, {object_id: place._replace(pack=pack_id) for object_id, place in places})
+            self._packs[pack_id] = (plain, {object_id: place._replace(pack=pack_id) for object_id, place in places}, frame.epoch)
             while len(self._packs) > CACHED_PACKS:
                 self._packs.popitem(last=False)
         self._packs.move_to_end(pack_id)
@@ -227,7 +267,10 @@ class Vault:
             try:
                 if place.kind != kind:
                     raise Fault("integrity", f"object {object_id.hex()}: of kind {place.kind}, want {kind}")
-                stored = self._pack(place.pack)[0][place.offset : place.offset + place.stored]
+                pack, _, pack_epoch = self._pack(place.pack)
+                if pack_epoch != epoch:
+                    raise Fault("format", f"object {object_id.hex()}: in a pack of epoch {pack_epoch}, want {epoch}")
+                stored = pack[place.offset : place.offset + place.stored]
                 if len(stored) != place.stored:
                     raise Fault("format", f"object {object_id.hex()}: beyond the end of its pack")
                 plain = unpack_object(place.codec, stored, place.plain)

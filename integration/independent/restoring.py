@@ -8,7 +8,7 @@ import stat
 import sys
 
 from form import Fault
-from trees import BLOCK_DEVICE, CHARACTER_DEVICE, FIFO, FILE, FOLDER, SOCKET, SYMLINK, UNREADABLE
+from trees import BLOCK_DEVICE, CHARACTER_DEVICE, FIFO, FILE, FOLDER, SOCKET, SYMLINK, UNREADABLE, is_missing
 
 TYPE_BITS = {FIFO: stat.S_IFIFO, CHARACTER_DEVICE: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK, SOCKET: stat.S_IFSOCK}
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -53,7 +53,7 @@ class Restorer:
             if first is not path:
                 self._link(first, folder, name)
                 return
-        if entry["flags"] and entry["flags"] & UNREADABLE:
+        if kind == FILE and is_missing(entry):
             self.remarks.append((path, "could not be read when it was backed up: left out"))
             return
         if kind == FOLDER:
@@ -64,6 +64,8 @@ class Restorer:
                 self._metadata(handle, entry, path)
             finally:
                 os.close(handle)
+            if (entry["flags"] or 0) & UNREADABLE:
+                self.remarks.append((path, "folder could not be read when it was backed up: empty"))
         elif kind == FILE:
             handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
             try:
@@ -72,14 +74,19 @@ class Restorer:
             finally:
                 os.close(handle)
         elif kind == SYMLINK:
+            if not entry["target"]:
+                self.remarks.append((path, "link has no target: left out"))
+                return
             os.symlink(entry["target"], name, dir_fd=folder)
             self._metadata_by_name(folder, entry, path)
+        elif kind in (CHARACTER_DEVICE, BLOCK_DEVICE) and entry["device"] is None:
+            self.remarks.append((path, "device has no numbers: left out"))
         else:
-            device = os.makedev(*entry["device"]) if entry["device"] else 0
             try:
+                device = os.makedev(*entry["device"]) if entry["device"] else 0
                 os.mknod(name, TYPE_BITS[kind] | 0o600, device, dir_fd=folder)
-            except PermissionError:
-                self.remarks.append((path, "special file needs more rights: left out"))
+            except (OSError, OverflowError, ValueError):
+                self.remarks.append((path, "special file cannot be made here: left out"))
                 return
             self._metadata_by_name(folder, entry, path)
 
@@ -131,8 +138,8 @@ class Restorer:
     def _try(self, path, what, action):
         try:
             action()
-        except (PermissionError, OSError) as error:
-            self.remarks.append((path, f"{what} not set: {error.strerror}"))
+        except (OSError, OverflowError, ValueError) as error:
+            self.remarks.append((path, f"{what} not set: {error}"))
 
 
 def times(entry):

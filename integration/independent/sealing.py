@@ -82,9 +82,12 @@ def normal_passphrase(raw):
     if raw.endswith(b"\n"):
         raw = raw[:-2] if raw.endswith(b"\r\n") else raw[:-1]
     try:
-        return unicodedata.normalize("NFKC", raw.decode("utf-8")).encode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Fault("input", "passphrase: not UTF-8") from None
+    if not text:
+        raise Fault("input", "passphrase: empty")
+    return unicodedata.normalize("NFKC", text).encode("utf-8")
 
 
 def passphrase_key(passphrase, salt, memory_kib, passes):
@@ -97,7 +100,7 @@ def recovery_entropy(code):
     """24 words of BIP-39 English to 32 bytes. Words may be in capitals and apart by any white space."""
     words = WORDS_FILE.read_text("ascii").split()
     numbers = {word: number for number, word in enumerate(words)}
-    given = code.lower().split()
+    given = unicodedata.normalize("NFKD", code).lower().split()
     if len(given) != 24 or any(word not in numbers for word in given):
         raise Fault("input", "recovery code: not 24 words of the list")
     bits = 0
@@ -133,7 +136,7 @@ _secrets = shape("slot secrets", owner_seed=(1, nullable(ID)), epochs=(2, rows(r
 
 def parse_slot(frame):
     if frame.kind != form.SLOT:
-        raise Fault("format", f"slot: record is of kind {frame.kind}")
+        raise Fault("integrity", f"slot: record is of kind {frame.kind}")
     value = form.decode(frame.body)
     slot = _slot_map(value)
     if slot["type"] == HYBRID:
@@ -174,6 +177,8 @@ class Keys:
         return self._derived[purpose, epoch]
 
     def open(self, frame):
+        if frame.suite == form.RESERVED_SUITE:
+            raise Fault("version", "record: suite 2 is reserved")
         purpose = "seal-content" if frame.kind in (form.CONTENT_PACK, form.CONTENT_INDEX) else "seal-structure"
         return open_sealed(self.of(purpose, frame.epoch), record_context(self.vault_id, frame), frame.body)
 
@@ -181,19 +186,16 @@ class Keys:
         return hmac.new(self.of("object-id", epoch), bytes([kind]) + plain, hashlib.sha256).digest()
 
 
-def unlock(slots, passphrase=None, entropy=None):
-    """Opens the first person slot that takes the passphrase or the entropy of the recovery code.
+def unlock(candidates, epochs_slot, passphrase=None, entropy=None):
+    """Keys from the first of `candidates`, parsed slots of one type, that takes the passphrase or the entropy of the recovery code.
 
-    `slots`: parsed slots that count in the journal. Then every epoch secret comes from the epochs slot of the
-    highest generation, when there is one. Returns Keys.
+    `epochs_slot`: the one in force, or None; it then holds every epoch secret.
     """
-    kind = PASSPHRASE if passphrase is not None else RECOVERY
-    candidates = [slot for slot in slots if slot["type"] == kind]
     if not candidates:
         raise Fault("missing", "slots: none of that type in the journal")
     for slot in candidates:
         vault_id = slot["vault_id"]
-        if kind == PASSPHRASE:
+        if passphrase is not None:
             key = passphrase_key(passphrase, **slot["parameters"])
         else:
             key = derive(entropy, vault_id, "recovery")
@@ -203,11 +205,6 @@ def unlock(slots, passphrase=None, entropy=None):
         except Fault as fault:
             if fault.code != "integrity" or slot is candidates[-1]:
                 raise
-    epochs_slots = [one for one in slots if one["type"] == EPOCHS]
-    if epochs_slots:
-        newest = max(epochs_slots, key=lambda one: one["parameters"]["generation"])
-        _, all_secrets = open_slot(newest, derive(seed, vault_id, "epochs"))
-        if any(all_secrets.get(number) != secret for number, secret in secrets.items()):
-            raise Fault("integrity", "slots: the epochs slot contradicts the slot of the person")
-        secrets = all_secrets
+    if epochs_slot is not None:
+        _, secrets = open_slot(epochs_slot, derive(seed, vault_id, "epochs"))
     return Keys(vault_id, secrets)

@@ -24,7 +24,7 @@ import records
 import sealing
 import trees
 from form import Fault
-from vault_author import Author, seal
+from vault_author import Author, Ed25519PrivateKey, raw_public, seal
 
 
 def hexed(text):
@@ -293,6 +293,44 @@ class WholeVault(Refusals):
         self.assertEqual(code, holdfast_read.EXIT_REMARKS)  # The totals of this snapshot are wrong on purpose.
         self.assertIn("totals", errors)
 
+    def test_an_index_of_an_unknown_device_restores_and_is_remarked(self):
+        author, stranger = Author(), Ed25519PrivateKey.generate()
+        own, honest_index = author.device, author.index
+
+        def forged_index(*parts):
+            author.device, author.device_key = stranger, raw_public(stranger)
+            try:
+                return honest_index(*parts)
+            finally:
+                author.device, author.device_key = own, raw_public(own)
+
+        author.index = forged_index
+        author.snapshot(lambda objects: author.folder(objects, {b"f": {**attributes(1), **author.content(objects, [b"some text"])}}), [1, 0, 0, 9])
+        shutil.rmtree(self.folder / "records")
+        (self.folder / "records").mkdir()
+        author.write(self.folder / "records")
+        code, _, errors = self.read("--restore", "latest", "--target", str(self.folder / "out"))
+        self.assertEqual((code, errors, (self.folder / "out" / "f").read_bytes()), (0, "", b"some text"))
+        code, _, errors = self.read("--verify")
+        self.assertEqual((code, errors.count("not signed by a trusted device")), (holdfast_read.EXIT_REMARKS, 2))
+
+    def test_totals_count_each_hard_link_and_the_size_of_what_could_not_be_read(self):
+        author = Author()
+
+        def build(objects):
+            linked = {**attributes(1, inode=[0, 7]), **author.content(objects, [b"linked"])}
+            inner = {b"one": linked, b"two": linked, b"unread": {**attributes(1, size=100), 17: 4}, b"link": attributes(3, target=b"x"), b"bare": attributes(3)}
+            return author.folder(objects, {b"data": attributes(2, subtree=author.folder(objects, inner))})
+
+        author.snapshot(build, [3, 1, 2, 112])
+        shutil.rmtree(self.folder / "records")
+        (self.folder / "records").mkdir()
+        author.write(self.folder / "records")
+        self.assertEqual(self.read("--verify")[::2], (0, ""))
+        code, _, errors = self.read("--restore", "latest:/data", "--target", str(self.folder / "out"))
+        self.assertEqual((code, sorted(os.listdir(self.folder / "out"))), (holdfast_read.EXIT_REMARKS, ["link", "one", "two"]))
+        self.assertIn("bare: link has no target", errors)
+
     def test_a_wrong_passphrase_and_a_full_target_are_refused(self):
         (self.folder / "passphrase").write_bytes(b"wrong")
         self.assertEqual(self.read("--list")[0], form.CODES["integrity"])
@@ -374,8 +412,6 @@ class Chain(Refusals):
             self.journal(self.author)
 
     def test_a_role_that_was_not_granted_and_a_revoked_device_are_refused(self):
-        from vault_author import Ed25519PrivateKey, raw_public
-
         second = Ed25519PrivateKey.generate()
         self.author.entry(j.DEVICE_ADDED, {1: raw_public(second), 2: [1], 3: "second"})
         self.author.entry(j.FORGET, {1: []}, device=second)
@@ -406,12 +442,13 @@ class Chain(Refusals):
         with self.refused("denied"):
             self.journal(self.author)
 
-    def test_a_second_epoch_opens_through_the_epochs_slot_of_the_highest_generation(self):
+    def test_a_second_epoch_opens_through_the_epochs_slot_that_the_journal_named_last(self):
         self.author.rotate()
         self.author.rotate()
         chain = self.journal(self.author)
-        slots = [sealing.parse_slot(form.Frame(self.author.records[record_id])) for record_id in chain.slots]
-        keys = sealing.unlock(slots, entropy=bytes(32))
+        slots = [sealing.parse_slot(form.Frame(self.author.records[record_id])) for record_id, slot in chain.slots.items() if slot["type"] == sealing.RECOVERY]
+        epochs_slot = sealing.parse_slot(form.Frame(self.author.records[chain.epochs_slot]))
+        keys = sealing.unlock(slots, epochs_slot, entropy=bytes(32))
         self.assertEqual(keys.secrets, self.author.secrets)
 
 

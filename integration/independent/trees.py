@@ -27,11 +27,11 @@ _snapshot = shape(
     totals=(7, row(uint(), uint(), uint(), uint())),
     tags=(8, given(rows(text(), ascending=True)), None),
     made_by=(9, row(text(), text())),
-    failures=(10, given(rows(row(byte_string(), text(form.FRAME_BYTES_MAX)), form.FAILURES_LISTED_MAX)), None),
+    failures=(10, given(rows(row(byte_string(), text(form.TEXT_BYTES_MAX)), form.FAILURES_LISTED_MAX)), None),
     failure_count=(11, given(uint()), None),
-    losses=(12, given(rows(text(form.FRAME_BYTES_MAX))), None),
+    losses=(12, given(rows(text(form.TEXT_BYTES_MAX))), None),
     partial=(13, given(boolean), None),
-    set_name=(14, given(text()), None),
+    set_name=(14, text(), None),
 )
 
 
@@ -45,7 +45,7 @@ def parse_snapshot(value):
 def _content_items(value, what):
     if not isinstance(value, list):
         raise Fault("format", f"{what}: not an array")
-    return [row(uint(minimum=1))(item, what) if isinstance(item, list) and len(item) == 1 else row(ID, uint(form.CHUNK_BYTES_MAX, 1))(item, what) for item in value]
+    return [row(uint(minimum=1))(item, what) if isinstance(item, list) and len(item) == 1 else row(ID, uint(minimum=1))(item, what) for item in value]
 
 
 def _inline_items(value, what):
@@ -56,8 +56,9 @@ def _inline_items(value, what):
 
 def _xattrs(value, what):
     pairs = rows(row(byte_string(), byte_string()))(value, what)
-    if any(a[0] >= b[0] for a, b in zip(pairs, pairs[1:])):
-        raise Fault("format", f"{what}: not ascending")
+    names = [b""] + [name for name, _ in pairs]
+    if any(a >= b for a, b in zip(names, names[1:])):
+        raise Fault("format", f"{what}: names empty or not ascending")
     if sum(len(name) + len(item) for name, item in pairs) > form.XATTRS_BYTES_MAX:
         raise Fault("limit", f"{what}: over {form.XATTRS_BYTES_MAX} bytes")
     return pairs
@@ -77,8 +78,8 @@ _entry = shape(
     mode=(3, uint(0o7777)),
     uid=(4, uint()),
     gid=(5, uint()),
-    user=(6, text(form.FRAME_BYTES_MAX), None),
-    group=(7, text(form.FRAME_BYTES_MAX), None),
+    user=(6, text(form.TEXT_BYTES_MAX), None),
+    group=(7, text(form.TEXT_BYTES_MAX), None),
     mtime=(8, moment),
     size=(9, given(uint()), None),
     target=(10, byte_string(maximum=form.LINK_TARGET_BYTES_MAX), None),
@@ -101,22 +102,22 @@ def check_entry(value):
     for field, kinds in ONLY_FOR.items():
         if entry[field] is not None and entry["kind"] not in kinds:
             raise Fault("format", f"entry: {field} on kind {entry['kind']}")
-    needed = {FOLDER: "subtree", SYMLINK: "target", CHARACTER_DEVICE: "device", BLOCK_DEVICE: "device"}.get(entry["kind"])
-    if needed is not None and entry[needed] is None:
-        raise Fault("format", f"entry: kind {entry['kind']} without {needed}")
-    if entry["kind"] == FOLDER and entry["inode"] is not None:
-        raise Fault("format", "entry: inode on a folder")
+    if entry["kind"] == FOLDER and (entry["subtree"] is None or entry["inode"] is not None):
+        raise Fault("format", "entry: folder without subtree, or with an inode")
     if entry["content"] is not None and entry["content_list"] is not None:
         raise Fault("format", "entry: content stands twice")
     _check_inline_length(entry)
     return entry
 
 
+def is_missing(entry):
+    """Whether a file has no content because it could not be read."""
+    return entry["content"] is None and entry["content_list"] is None and bool((entry["flags"] or 0) & UNREADABLE)
+
+
 def _check_inline_length(entry):
     """Without a list the content stands here, and must be there unless the file could not be read."""
-    if entry["kind"] != FILE or entry["content_list"] is not None:
-        return
-    if entry["content"] is None and (entry["flags"] or 0) & UNREADABLE:
+    if entry["kind"] != FILE or entry["content_list"] is not None or is_missing(entry):
         return
     if sum(item[-1] for item in entry["content"] or ()) != (entry["size"] or 0):
         raise Fault("format", "entry: content is not as long as the size says")
@@ -290,8 +291,8 @@ def line_of(keys, snapshot):
 
 
 def supported_config(config):
-    if config["chunker"][0] != 1 or config["content_suite"] != 1:
-        raise Fault("version", "config: chunker or suite of another version")
+    if config != {"chunker": [1, form.CHUNK_BYTES_MIN, 20, form.CHUNK_BYTES_MAX], "content_suite": 1, "pack_target": form.OBJECT_BYTES_MAX}:
+        raise Fault("version", "config: numbers of another version")
     return config
 
 
@@ -299,11 +300,13 @@ def open_config(vault, record_id):
     return supported_config(check_config(form.decode(vault.keys.open(vault.frame(record_id, form.CONFIG)))))
 
 
-def open_snapshot(vault, entry):
-    """The snapshot that a journal entry names: (parsed map, epoch). Its line must be the entry's."""
+def open_snapshot(vault, entry, strict=False):
+    """The snapshot that a journal entry names: (parsed map, epoch). Line and partial must be the entry's; `strict`: and the line that of the source."""
     frame = vault.frame(entry["body"]["record_id"], form.SNAPSHOT)
     snapshot = parse_snapshot(form.decode(vault.keys.open(frame)))
-    if snapshot["line"] != entry["body"]["line"] or snapshot["line"] != line_of(vault.keys, snapshot):
+    if snapshot["line"] != entry["body"]["line"]:
+        raise Fault("integrity", "snapshot: line is not that of its entry")
+    if strict and snapshot["line"] != line_of(vault.keys, snapshot):
         raise Fault("integrity", "snapshot: line is not that of its host, paths and set")
     if entry["body"]["complete"] == bool(snapshot["partial"]):
         raise Fault("integrity", "snapshot: partial for one, complete for the other")
@@ -319,14 +322,18 @@ def needs_digests(needs, base):
 def check_needs(entry, snapshot_id, vault, used, sets):
     """Compares an entry's needs with what a full walk used (`used`: object ids). Gives a remark or None.
 
-    `sets` maps entry ids to the sets of entries that were walked before. Only exact where every object is in one pack.
+    `sets` maps entry ids to the sets of entries that were walked before, or to None where they are not known.
     """
     base, count, additions, drops = entry["body"]["needs"]
     packs = {place.pack for object_id in used for place in vault.places[object_id]}
+    several = any(len({place.pack for place in vault.places[object_id]}) > 1 for object_id in used)
+    if several or any(len(vault.index_of_pack.get(pack, ())) > 1 for pack in packs):
+        sets[entry["entry_id"]] = None
+        return None  # Which of them the writer chose is not to be seen from here.
     needs = {snapshot_id} | packs | {index for pack in packs for index in vault.index_of_pack.get(pack, ())}
     sets[entry["entry_id"]] = needs
-    if base is not None and base not in sets:
-        return "needs: base was not walked"
+    if base is not None and sets.get(base) is None:
+        return None if base in sets else "needs: base was not walked"
     before = sets[base] if base is not None else set()
     if (count, additions, drops) != needs_digests(needs, before):
         return f"needs: entry says {count} records, the walk found {len(needs)}, or their digests differ"

@@ -21,8 +21,8 @@ from trees import gear_bytes, line_of, split_hash
 SEAL_KEYS = {1: "seal-structure", 3: "seal-content", 4: "seal-structure", 5: "seal-content", 6: "seal-structure", 7: "seal-structure"}
 
 
-def seal(key, context, plain):
-    salt = os.urandom(24)
+def seal(key, context, plain, salt=None):
+    salt = salt or os.urandom(24)
     output = HKDFExpand(hashes.SHA512(), 76, SUITE_INFO + salt + context).derive(key)
     parts = [salt, output[44:]]
     for number in range(len(plain) // 16384 + 1):

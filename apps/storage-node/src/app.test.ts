@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Bytes, bytesToHex, concatBytes, type FaultCode, utf8 } from "@holdfast/base";
-import { createSystemRandom } from "@holdfast/base/node";
+import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { sha256 } from "@holdfast/crypto/hash";
 import { createSigner, generateSigningKey, type Signer } from "@holdfast/crypto/signature";
 import {
@@ -16,6 +16,7 @@ import {
   type VaultId,
 } from "@holdfast/protocol";
 import { testKey } from "@holdfast/testkit";
+import { issueIntermediate, issueLeaf, issueRootList } from "./commands/certificate.ts";
 import { parseRange } from "./routes/record-routes.ts";
 import { createTestAuthority } from "./testing/certificates.ts";
 import { type EnrolledClient, NodeFixture } from "./testing/node-fixture.ts";
@@ -320,6 +321,26 @@ describe("node: restarts", () => {
     const client = node.connect(ada.signer, ada.identity);
     assert.deepEqual(await client.recordStore(VAULT).get(frame.id), frame.frame);
     ada = { ...ada, client };
+  });
+
+  it("a new intermediate leaves enrolled devices in, and lists still revoke them", async () => {
+    const old = await node.enroll("old intermediate");
+    const lost = await node.enroll("old intermediate");
+    await node.stop();
+    const options = { disk: createNodeDisk(), clock: createSystemClock(), random, data: node.folder.path };
+    await assert.rejects(issueIntermediate(options, "a wrong passphrase"), { code: "denied" });
+    await issueIntermediate(options, "a long passphrase");
+    await issueLeaf(options);
+    await issueRootList(options, "a long passphrase");
+    await node.start();
+    const account: TestRequest = { target: "/v1/account" };
+    assert.equal((await node.connect(old.signer, old.identity).exchange(account)).status, 200);
+    assert.equal((await (await node.enroll("new intermediate")).client.exchange(account)).status, 200);
+    await node.node.services.store.writer.call("revokeDevice", [lost.client.device]);
+    await node.node.check();
+    await assert.rejects(node.connect(lost.signer, lost.identity).exchange(account));
+    assert.equal((await node.connect(old.signer, old.identity).exchange(account)).status, 200);
+    ada = { ...ada, client: node.connect(ada.signer, ada.identity) };
   });
 
   it("a certificate is renewed with a fresh key", async () => {

@@ -2,7 +2,8 @@
  * The data folder of a storage node, mode 0700: keys and certificates as files, the store beside them.
  *
  *   node.json             host names, ports, time of creation
- *   pki/                  root.pem, root-key.locked.pem, root.crl.pem, intermediate.pem, intermediate-key.pem, node.pem, node-key.pem
+ *   pki/                  root.pem, root-key.locked.pem, root.crl.pem, intermediate.pem, intermediate-key.pem, node.pem, node-key.pem;
+ *                         previous-N.pem, previous-N-key.pem: intermediates that agents' certificates may still be under
  *   keys/                 node.seed (Ed25519, receipts), archive.key and import.key (X25519): 32 raw bytes each
  *   admin/                device.seed, tls-key.pem, certificate.pem: the operator's own identity
  *   store/                catalog.db, vaults/
@@ -73,6 +74,11 @@ export class DataFolder {
     const bytes = this.#disk.readFile(join(this.path, name), FILE_BYTES_MAX);
     if (bytes === null) throw new Fault("missing", `data folder: ${name} is missing`);
     return bytes;
+  }
+
+  /** Names in a folder below, sorted. */
+  list(name: string): readonly string[] {
+    return this.#disk.list(join(this.path, name)) ?? [];
   }
 
   readText(name: string): string {

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { Fault, type FaultCode, isFault } from "@holdfast/base";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { type CertificateResult, issueIntermediate, issueLeaf, issueRootList } from "./commands/certificate.ts";
 import { init } from "./commands/init.ts";
 import { serve } from "./commands/serve.ts";
 import { askForInvite } from "./control-node.ts";
@@ -99,6 +100,43 @@ program
     else print(answer.code);
   });
 
+const certificate = program.command("certificate").description("mend what the certificate gate finds; the node must be stopped");
+
+certificate
+  .command("issue")
+  .description("a fresh key and certificate for the node")
+  .requiredOption("--data <folder>", "folder of the node")
+  .option("--json", "result as one line of JSON")
+  .action(async (options: { data: string; json?: true }) => tellCertificate(await issueLeaf({ disk, clock, random, data: options.data }), options.json));
+
+certificate
+  .command("intermediate")
+  .description("a fresh intermediate, once a year; needs the root's passphrase")
+  .requiredOption("--data <folder>", "folder of the node")
+  .requiredOption("--passphrase-file <file>", "passphrase of the root's key")
+  .option("--json", "result as one line of JSON")
+  .action(async (options: { data: string; passphraseFile: string; json?: true }) =>
+    tellCertificate(await issueIntermediate({ disk, clock, random, data: options.data }, readPassphrase(options.passphraseFile)), options.json),
+  );
+
+certificate
+  .command("crl")
+  .description("a fresh revocation list of the root, once a year; needs the root's passphrase")
+  .requiredOption("--data <folder>", "folder of the node")
+  .requiredOption("--passphrase-file <file>", "passphrase of the root's key")
+  .option("--json", "result as one line of JSON")
+  .action(async (options: { data: string; passphraseFile: string; json?: true }) =>
+    tellCertificate(await issueRootList({ disk, clock, random, data: options.data }, readPassphrase(options.passphraseFile)), options.json),
+  );
+
+certificate
+  .command("root")
+  .description("why a root is not replaced in place")
+  .allowUnknownOption()
+  .action(() => {
+    throw new Fault("input", "root: every invite and every device is pinned to it; make a new node with holdfast-node init and enroll the devices there");
+  });
+
 try {
   await program.parseAsync();
   process.exit(0);
@@ -148,6 +186,11 @@ function toDurationMs(text: string): number {
   if (match === null) throw new InvalidArgumentError("want a duration as in 30m, 24h, 7d");
   const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as "m" | "h" | "d"];
   return Number(match[1]) * unitMs;
+}
+
+function tellCertificate(result: CertificateResult, json: true | undefined): void {
+  if (json) printJson(result);
+  else print(`New certificate: ${result.certificate}, valid until ${result.validUntil}.`);
 }
 
 function print(text: string): void {

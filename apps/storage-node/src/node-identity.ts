@@ -6,6 +6,7 @@
 import { type Bytes, type Clock, Fault, type Random } from "@holdfast/base";
 import {
   type Authority,
+  type CrlRequest,
   checkCertificate,
   createKeyPair,
   DAY_MS,
@@ -34,12 +35,15 @@ export class NodeIdentity {
   readonly #rootCrlPem: string;
   #leafPem: string;
   #keyPem: string;
-  #crlPem = "";
+  /** Intermediates before this one that have not ended. */
+  readonly #previous: readonly Authority[];
+  #crlPems: readonly string[] = [];
   #crlIssuedAtMs = 0;
   #revokedKey = "";
 
-  private constructor(folder: DataFolder, ports: IssuePorts, rootSpkiSha256: Bytes) {
+  private constructor(folder: DataFolder, ports: IssuePorts, rootSpkiSha256: Bytes, previous: readonly Authority[]) {
     this.#folder = folder;
+    this.#previous = previous;
     this.#ports = ports;
     this.rootSpkiSha256 = rootSpkiSha256;
     this.rootPem = folder.readText("pki/root.pem");
@@ -51,7 +55,7 @@ export class NodeIdentity {
   }
 
   static async load(folder: DataFolder, ports: { readonly clock: Clock; readonly random: Random }): Promise<NodeIdentity> {
-    return new NodeIdentity(folder, ports, await spkiHashOfCertificate(folder.readText("pki/root.pem")));
+    return new NodeIdentity(folder, ports, await spkiHashOfCertificate(folder.readText("pki/root.pem")), await readPrevious(folder, ports.clock.nowMs()));
   }
 
   /** What the ports present. */
@@ -59,14 +63,14 @@ export class NodeIdentity {
     return {
       certificateChain: encodeChain(this.#leafPem, this.issuer.certificatePem),
       privateKey: this.#keyPem,
-      authorities: encodeChain(this.issuer.certificatePem, this.rootPem),
+      authorities: encodeChain(this.issuer.certificatePem, ...this.#previous.map((authority) => authority.certificatePem), this.rootPem),
       revocationLists: this.revocationLists(),
     };
   }
 
-  /** PEM of the intermediate's list and the root's. */
+  /** PEM of the lists of the intermediate, of those before it, and of the root. */
   revocationLists(): readonly string[] {
-    return [this.#crlPem, this.#rootCrlPem];
+    return [...this.#crlPems, this.#rootCrlPem];
   }
 
   /** Renews what is due; true when the ports must load it. */
@@ -107,16 +111,28 @@ export class NodeIdentity {
       .map((certificate) => certificate.serial)
       .sort()
       .join();
-    if (this.#crlPem !== "" && revokedKey === this.#revokedKey && nowMs - this.#crlIssuedAtMs < DAY_MS) return false;
-    this.#crlPem = await issueCrl(this.#ports, this.issuer, {
+    if (this.#crlPems.length > 0 && revokedKey === this.#revokedKey && nowMs - this.#crlIssuedAtMs < DAY_MS) return false;
+    const request: CrlRequest = {
       number: Math.floor(nowMs),
       lifetimeMs: CRL_LIFETIME_MS,
       revoked: revoked.map(({ serial, revokedAtMs }) => ({ serial, revokedAtMs, reason: "privilege-withdrawn" })),
-    });
+    };
+    // Serials are drawn at random, so one list of them serves every issuer.
+    this.#crlPems = await Promise.all([this.issuer, ...this.#previous].map((authority) => issueCrl(this.#ports, authority, request)));
     this.#crlIssuedAtMs = nowMs;
     this.#revokedKey = revokedKey;
     return true;
   }
+}
+
+async function readPrevious(folder: DataFolder, nowMs: number): Promise<Authority[]> {
+  const authorities: Authority[] = [];
+  for (const name of folder.list("pki").filter((each) => /^previous-\d+\.pem$/.test(each))) {
+    const certificatePem = folder.readText(`pki/${name}`);
+    const { notAfterMs } = await parseCertificatePem(certificatePem);
+    if (notAfterMs > nowMs) authorities.push({ certificatePem, privateKeyPem: folder.readText(`pki/${name.replace(".pem", "-key.pem")}`) });
+  }
+  return authorities;
 }
 
 /** Findings as lines, each with the command that mends it. */

@@ -6,7 +6,7 @@ import { MESSAGE_BYTES_MAX, parseContentDigest, parseMessage } from "@holdfast/p
 import type { BodyBudget } from "./body-budget.ts";
 import { createMemoryHint } from "./memory-hint-bun.ts";
 
-const noteMemory = createMemoryHint(32 * 1024 * 1024, true);
+const noteMemory = createMemoryHint(8 * 1024 * 1024);
 
 type Schema = Parameters<typeof parseMessage>[0];
 type Output<S extends Schema> = ReturnType<typeof parseMessage<S>>;
@@ -29,8 +29,9 @@ export async function withMessage<S extends Schema, Result>(
   schema: S,
   what: string,
   work: (message: Output<S>) => Promise<Result>,
+  bytesMax = MESSAGE_BYTES_MAX,
 ): Promise<Result> {
-  const byteCount = bodyLength(request, MESSAGE_BYTES_MAX);
+  const byteCount = bodyLength(request, bytesMax);
   const digest = parseContentDigest(request.headers["content-digest"] as string | undefined);
   const body = await budget.acquire(byteCount);
   try {

@@ -7,6 +7,7 @@
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import { Fault, joinBytes, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
 import { CONNECTIONS_DEFAULT } from "@holdfast/protocol";
 
@@ -41,6 +42,7 @@ export function createHttpsNet(options: HttpsNetOptions): Net {
     maxCachedSessions: 0, // Every connection is a full handshake: a resumed one would not look at the certificate again.
     host: options.host,
     port: options.port,
+    servername: isIP(options.host) === 0 ? options.host : "", // Left out, it would follow the host header of a request.
     minVersion: options.minVersion ?? "TLSv1.3",
     ALPNProtocols: ["http/1.1"],
     ...(options.unverified ? { rejectUnauthorized: false } : { ca: options.rootPem, rejectUnauthorized: true }),
@@ -110,8 +112,11 @@ class Exchange {
     const fail = (error: unknown): void => this.fail(error);
     outgoing.on("socket", () => this.#progress());
     outgoing.on("error", fail);
-    outgoing.on("close", () => this.fail(new Error("connection closed without an answer"))); // Says nothing new after an answer.
+    let hasAnswer = false;
+    // Once an answer has begun, its own stream tells how it ends: Bun closes the request while the answer is still being read.
+    outgoing.on("close", () => hasAnswer || this.fail(new Error("connection closed without an answer")));
     outgoing.on("response", (incoming) => {
+      hasAnswer = true;
       this.#collect(incoming, bytesMax).then((answer) => {
         this.#isOver = true;
         this.#resolve(answer);

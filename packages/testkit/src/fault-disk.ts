@@ -120,26 +120,27 @@ class MemoryDisk implements FaultDisk {
       tree.set(path, { kind: "file", inode: old?.inode ?? newInode, bytes: joined, mode: old?.mode ?? mode });
     };
     const copy = new Uint8Array(bytes);
-    this.#write("appendFile", path, copy.length, (tree) => append(tree, copy), { torn: (tree) => append(tree, copy.subarray(0, copy.length >> 1)) });
+    this.#write("appendFile", path, copy.length, (tree) => append(tree, copy), {
+      torn: (tree) => append(tree, copy.subarray(0, copy.length >> 1)),
+      inode: this.#current.get(path)?.inode ?? newInode,
+    });
   }
 
   openFile(path: string): DiskFile | null {
     this.#call("openFile", path);
-    return this.#current.has(path) ? new MemoryFile(this.#innards, path, this.#fileAt(path).inode, false) : null;
+    return this.#current.has(path) ? this.#diskFile(path, false) : null;
   }
 
   makeFile(path: string, mode: number, old: "kept" | "emptied"): DiskFile {
-    if (!this.#current.has(path)) {
+    if (this.#current.has(path)) {
+      const kind = this.#call("makeFile", path);
+      if (old === "emptied") this.#changeFile(this.#fileAt(path).inode, () => EMPTY);
+      if (kind !== null) throw this.#losePower();
+    } else {
       const inode = this.#nextInode++;
-      const make = (tree: Tree): unknown => tree.set(path, { kind: "file", inode, bytes: EMPTY, mode });
-      this.#write("makeFile", path, 0, make, { torn: make });
-      return new MemoryFile(this.#innards, path, inode, true);
+      this.#write("makeFile", path, 0, (tree) => tree.set(path, { kind: "file", inode, bytes: EMPTY, mode }), { torn: () => {} });
     }
-    const { inode } = this.#fileAt(path);
-    const kind = this.#call("makeFile", path);
-    if (old === "emptied") this.#changeFile(inode, () => EMPTY);
-    if (kind !== null) throw this.#losePower();
-    return new MemoryFile(this.#innards, path, inode, true);
+    return this.#diskFile(path, true);
   }
 
   list(path: string): readonly string[] | null {
@@ -152,8 +153,9 @@ class MemoryDisk implements FaultDisk {
   }
 
   makeFolder(path: string, mode: number): void {
+    const inode = this.#nextInode++;
     this.#change("makeFolder", path, [parentOf(path)], (tree) => {
-      if (!tree.has(path)) tree.set(path, { kind: "folder", bytes: EMPTY, mode });
+      if (!tree.has(path)) tree.set(path, { kind: "folder", inode, bytes: EMPTY, mode });
     });
   }
 
@@ -196,13 +198,98 @@ class MemoryDisk implements FaultDisk {
     return kind;
   }
 
-  /** A durable write of `byteCount` bytes; it also syncs the folder it happens in. */
-  #write(name: string, path: string, byteCount: number, apply: (tree: Tree) => void, { torn }: { torn: (tree: Tree) => void }): void {
+  /** An open file, by its inode: it may be renamed meanwhile. */
+  #diskFile(path: string, isWritable: boolean): DiskFile {
+    const { inode } = this.#fileAt(path);
+    let isOpen = true;
+    const read = (name: string): Bytes => {
+      assert(isOpen, `disk: ${name} on a closed file`);
+      this.#call(name, path);
+      return this.#bytesOf(inode);
+    };
+    const change = (name: string, addedBytes: (old: Bytes) => number, edit: (old: Bytes) => Bytes, torn: (old: Bytes) => Bytes): void => {
+      assert(isOpen, `disk: ${name} on a closed file`);
+      const kind = this.#call(name, path);
+      if (!isWritable) throw new Fault("transport", "disk: file is open for reading only", { detail: { errno: "EBADF" } });
+      if (addedBytes(this.#bytesOf(inode)) > this.#free()) throw noSpace();
+      this.#changeFile(inode, kind === "power-torn" ? torn : edit);
+      if (kind !== null) throw this.#losePower();
+    };
+    return {
+      sizeBytes: () => read("sizeBytes").length,
+      readAt(target, position) {
+        const part = read("readAt").subarray(position, position + target.length);
+        target.set(part);
+        return part.length;
+      },
+      writeAt(bytes, position) {
+        const copy = new Uint8Array(bytes);
+        const added = (old: Bytes): number => Math.max(0, position + copy.length - old.length);
+        const half = copy.subarray(0, copy.length >> 1);
+        change(
+          "writeAt",
+          added,
+          (old) => overwritten(old, copy, position),
+          (old) => overwritten(old, half, position),
+        );
+      },
+      truncate: (sizeBytes) =>
+        change(
+          "truncate",
+          (old) => sizeBytes - old.length,
+          (old) => resized(old, sizeBytes),
+          (old) => old,
+        ),
+      sync: () => {
+        assert(isOpen, "disk: sync on a closed file");
+        const kind = this.#call("sync", path);
+        if (kind !== "power-torn") this.#syncFile(inode);
+        if (kind !== null) throw this.#losePower();
+      },
+      [Symbol.dispose]() {
+        isOpen = false;
+      },
+    };
+  }
+
+  #fileAt(path: string): Node {
+    const node = this.#current.get(path);
+    if (node?.kind !== "file") throw new Fault("input", "disk: is a folder", { detail: { errno: "EISDIR" } });
+    return node;
+  }
+
+  #bytesOf(inode: number): Bytes {
+    for (const node of this.#current.values()) if (node.inode === inode) return node.bytes;
+    throw new Error("fault disk: an open file was removed or replaced, which is not modelled");
+  }
+
+  /** Changes a file's content; durable once the file is synced. */
+  #changeFile(inode: number, edit: (old: Bytes) => Bytes): void {
+    const apply = (tree: Tree): void => {
+      for (const [path, node] of tree) if (node.inode === inode) tree.set(path, { ...node, bytes: edit(node.bytes) });
+    };
+    this.#unsynced.push({ folders: [], inode, apply });
+    apply(this.#current);
+  }
+
+  #syncFile(inode: number): void {
+    this.#settle((change) => change.inode === inode);
+  }
+
+  /** A durable write of `byteCount` bytes; it also syncs the folder it happens in, and what was written into the file `inode` before. */
+  #write(
+    name: string,
+    path: string,
+    byteCount: number,
+    apply: (tree: Tree) => void,
+    { torn, inode }: { readonly torn: (tree: Tree) => void; readonly inode?: number },
+  ): void {
     const kind = this.#call(name, path);
     const parent = parentOf(path);
     if (this.#current.get(parent)?.kind !== "folder") throw new Fault("missing", "disk: no such folder");
     if (byteCount > this.#free()) throw noSpace();
     this.#sync(parent);
+    if (inode !== undefined) this.#syncFile(inode);
     (kind === "power-torn" ? torn : apply)(this.#durable);
     this.#replay();
     if (kind !== null) throw this.#losePower();
@@ -217,7 +304,11 @@ class MemoryDisk implements FaultDisk {
 
   /** Makes durable what happened in `folder` and in the folders above it, without which it could not be found. */
   #sync(folder: string): void {
-    const isSynced = (change: Change): boolean => change.folders.some((other) => other === folder || other === "/" || folder.startsWith(`${other}/`));
+    this.#settle((change) => change.folders.some((other) => other === folder || other === "/" || folder.startsWith(`${other}/`)));
+  }
+
+  /** Makes the changes durable that `isSynced` picks. */
+  #settle(isSynced: (change: Change) => boolean): void {
     for (const change of this.#unsynced.filter(isSynced)) change.apply(this.#durable);
     this.#unsynced = this.#unsynced.filter((change) => !isSynced(change));
   }
@@ -241,6 +332,19 @@ class MemoryDisk implements FaultDisk {
 
 function noSpace(): Fault {
   return new Fault("transport", "disk: no space left", { detail: { errno: "ENOSPC" } });
+}
+
+function overwritten(old: Bytes, bytes: Uint8Array, position: number): Bytes {
+  const next = resized(old, Math.max(old.length, position + bytes.length));
+  next.set(bytes, position);
+  return next;
+}
+
+/** A copy, cut or filled up with zeros. */
+function resized(old: Bytes, sizeBytes: number): Bytes {
+  const next = new Uint8Array(sizeBytes);
+  next.set(old.subarray(0, sizeBytes));
+  return next;
 }
 
 function parentOf(path: string): string {

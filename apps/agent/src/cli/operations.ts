@@ -11,6 +11,8 @@ export interface Operations {
   connect(options: ConnectOptions): Promise<Connection>;
   runBackup(session: VaultSession, options: BackupOptions, events: BackupEvents): Promise<BackupResult>;
   rebuildIndex(session: VaultSession): Promise<RebuiltIndex>;
+  /** Listing and restoring. */
+  restoring(): Promise<typeof import("../restore/index.ts")>;
 }
 
 export const loadedOperations: Operations = {
@@ -18,4 +20,5 @@ export const loadedOperations: Operations = {
   connect: async (options) => (await import("../session/connection.ts")).connect(options),
   runBackup: async (session, options, events) => (await import("../pipeline/backup.ts")).runBackup(session, options, events),
   rebuildIndex: async (session) => (await import("../pipeline/rebuild-index.ts")).rebuildIndex(session),
+  restoring: () => import("../restore/index.ts"),
 };

@@ -1,5 +1,5 @@
 /** Where secrets of persons come from: a file, a command, the environment, or a prompt without echo. Never from arguments. */
-import { type Disk, Fault, hexToBytes, utf8ToText } from "@holdfast/base";
+import { type Disk, Fault, hexToBytes, isFault, utf8ToText } from "@holdfast/base";
 import { asX25519PrivateKey, parseRecoveryCode } from "@holdfast/crypto";
 import type { PersonSecret } from "../session/open-owner.ts";
 import type { Terminal } from "./terminal.ts";
@@ -85,7 +85,12 @@ function firstLine(output: string): string {
 }
 
 function recoverySecret(text: string): PersonSecret {
-  return { type: "recovery", entropy: parseRecoveryCode(text) };
+  try {
+    return { type: "recovery", entropy: parseRecoveryCode(text) };
+  } catch (cause) {
+    if (!isFault(cause, "input")) throw cause;
+    throw new Fault("input", cause.message, { cause, detail: { wrongSecret: true } });
+  }
 }
 
 function recipientSecret(text: string): PersonSecret {

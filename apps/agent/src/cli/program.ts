@@ -6,7 +6,9 @@ import { registerEnroll } from "../commands/enroll.ts";
 import { registerInit } from "../commands/init.ts";
 import { registerJoin } from "../commands/join.ts";
 import { registerKey } from "../commands/key.ts";
+import { registerLs } from "../commands/ls.ts";
 import { registerRebuildIndex } from "../commands/rebuild-index.ts";
+import { registerRestore } from "../commands/restore.ts";
 import { registerSnapshots } from "../commands/snapshots.ts";
 import { registerStatus } from "../commands/status.ts";
 import { EXIT_CODES, type ExitCode, exitCodeLines } from "./exit-codes.ts";
@@ -20,6 +22,8 @@ const COMMANDS: readonly ((registry: Registry) => void)[] = [
   registerJoin,
   registerBackup,
   registerSnapshots,
+  registerLs,
+  registerRestore,
   registerStatus,
   registerKey,
   registerDevice,

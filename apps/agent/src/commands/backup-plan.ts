@@ -77,7 +77,7 @@ function planOne(options: BackupCommandOptions, source: Source, surroundings: Pl
     stdinName: options.stdin === true ? checkedName(options.stdinName ?? STDIN_NAME) : null,
     dryRun: options.dryRun ?? false,
     force: options.force ?? false,
-    workerCount: workerCount(options.workers ?? (environment["HOLDFAST_WORKERS"] || undefined), source.workers),
+    workerCount: checkedWorkerCount(options.workers ?? (environment["HOLDFAST_WORKERS"] || undefined)) ?? source.workers ?? null,
     preferNative: environment["HOLDFAST_NATIVE"] !== "0",
   };
 }
@@ -97,8 +97,9 @@ function readPatterns(disk: Disk, file: string): string[] {
   return text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
 }
 
-function workerCount(given: string | undefined, configured: number | undefined): number | null {
-  if (given === undefined) return configured ?? null;
+/** Number of threads that an option or variable names, or `null`. */
+export function checkedWorkerCount(given: string | undefined): number | null {
+  if (given === undefined) return null;
   const count = Number(given);
   if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX) throw new Fault("input", `--workers: got ${JSON.stringify(given)}, want 1 to ${WORKERS_MAX}`);
   return count;

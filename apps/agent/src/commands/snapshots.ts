@@ -36,7 +36,7 @@ function show(run: Run, { host, tag = [] }: SnapshotsOptions, listed: readonly L
     if (isFault(snapshot)) {
       exitCode = exitCodeOf(snapshot);
       run.terminal.note(`warning: snapshot ${shortHex(item.entry.entry)} cannot be opened: ${safeText(snapshot.message)}`);
-      if (run.isJson) run.terminal.write(JSON.stringify({ event: "warning", snapshot: bytesToHex(item.entry.entry), reason: snapshot.message }));
+      if (run.isJson) run.terminal.write(JSON.stringify({ event: "warning", entry: bytesToHex(item.entry.entry), reason: snapshot.message }));
       continue;
     }
     if ((host !== undefined && snapshot.host !== host) || tag.some((wanted) => !snapshot.tags.includes(wanted))) continue;
@@ -67,7 +67,7 @@ function row({ entry }: ListedSnapshot, snapshot: Snapshot): string[] {
 function fields({ entry, receivedMs }: ListedSnapshot, snapshot: Snapshot): Record<string, unknown> {
   const { totals, paths, setName, tags, host, started, ended, agentVersion, runtime, failureCount, losses } = snapshot;
   return {
-    id: bytesToHex(entry.entry),
+    entry: bytesToHex(entry.entry),
     record: bytesToHex(entry.record),
     seq: entry.seq,
     device: bytesToHex(entry.device),

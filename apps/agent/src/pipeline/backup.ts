@@ -4,8 +4,6 @@
  * Write order (docs/format.md §17): packs, then the indexes that name them, then the snapshot record, then the journal
  * entry; each is durable before the next is sent.
  */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { bytesToHex, Fault, type FaultCode, hexToBytes, isFault, isFaultCode } from "@holdfast/base";
 import {
   FAILURES_LISTED_MAX,
@@ -18,6 +16,7 @@ import {
   splitRecordIds,
 } from "@holdfast/protocol";
 import { attachOrdinalSet, createOrdinalSet, createRecordSealer, encodeSnapshot, lineOf, needsOf, recordSetOf, type SnapshotFailure } from "@holdfast/vault";
+import { processorCount } from "../platform/index.ts";
 import type { AppendedEntry, VaultSession } from "../session/session.ts";
 import { type LineState, readLineState, writeLineState } from "../state/line-state.ts";
 import { LocalIndex } from "../state/local-index.ts";
@@ -46,13 +45,13 @@ const MISSING_TRIES_MAX = 3;
 export async function runBackup(session: VaultSession, options: BackupOptions, events: BackupEvents): Promise<BackupResult> {
   await session.refresh();
   const indexFolder = `${session.paths.cache}/index`;
-  let index = LocalIndex.open(indexFolder, session.currentKeys().epoch);
+  let index = LocalIndex.open(session.ports.disk, indexFolder, session.currentKeys().epoch);
   try {
     if (index.wasEmpty && session.journal().snapshots.size > 0) {
       index[Symbol.dispose]();
       events.onNote("the local index is missing: reading it back from the storage node");
       await rebuildIndex(session);
-      index = LocalIndex.open(indexFolder, session.currentKeys().epoch);
+      index = LocalIndex.open(session.ports.disk, indexFolder, session.currentKeys().epoch);
     }
     for (let tries = 1; ; tries++) {
       const run = new BackupRun(session, options, events, index);
@@ -129,7 +128,7 @@ class BackupRun {
   }
 
   get #workerCount(): number {
-    return this.#options.workerCount ?? Math.max(1, Math.min(WORKERS_MAX, availableParallelism()));
+    return this.#options.workerCount ?? Math.min(WORKERS_MAX, processorCount());
   }
 
   get #paths(): readonly Uint8Array[] {
@@ -205,7 +204,7 @@ class BackupRun {
 
   #walkerData(common: Omit<PackWorkerData, "role">, neededMemory: SharedArrayBuffer): WalkerData {
     const { excludes, excludeCaches, excludeIfPresent, oneFileSystem, excludeLargerThanBytes, stdinName, dryRun, force } = this.#options;
-    mkdirSync(`${this.#session.paths.cache}/listings`, { recursive: true, mode: 0o700 });
+    this.#session.ports.disk.makeFolder(`${this.#session.paths.cache}/listings`, 0o700);
     return {
       ...common,
       role: "walker",
@@ -368,10 +367,9 @@ class BackupRun {
     return recordId;
   }
 
-  /** The new listing becomes the one to compare with. */
+  /** The new listing, which is durable, becomes the one to compare with. A stream has none. */
   #keepListing(): void {
-    if (this.#options.stdinName === null) renameSync(`${this.#listingPath}.new`, this.#listingPath);
-    else rmSync(`${this.#listingPath}.new`, { force: true });
+    if (this.#options.stdinName === null) this.#session.ports.disk.rename(`${this.#listingPath}.new`, this.#listingPath);
   }
 }
 
@@ -392,6 +390,6 @@ function missingFault(ids: readonly RecordId[]): Fault {
 
 /** The record ids in a `missing` fault, or `null`. */
 function missingIds(error: unknown): Uint8Array[] | null {
-  if (!isFault(error, "missing") || !Array.isArray(error.detail["ids"])) return null;
-  return (error.detail["ids"] as readonly string[]).map((id) => hexToBytes(id)).filter((id) => id !== null);
+  if (!isFault(error, "missing") || !Array.isArray(error.detail.ids)) return null;
+  return (error.detail.ids as readonly string[]).map((id) => hexToBytes(id)).filter((id) => id !== null);
 }

@@ -7,16 +7,16 @@ const matches = (patterns: readonly string[], path: string, isFolder = false): b
 
 describe("exclude rules", () => {
   it("leave nothing out without patterns", () => {
-    assert.equal(matches([], "/home/a"), false);
+    assert.equal(matches([], "/srv/a"), false);
   });
 
   it("follow gitignore: a name anywhere, a slash anchors, a slash at the end means folders, later rules win", () => {
-    assert.equal(matches(["*.tmp"], "/home/a/b.tmp"), true);
+    assert.equal(matches(["*.tmp"], "/srv/a/b.tmp"), true);
     assert.equal(matches(["/var/cache"], "/var/cache"), true);
-    assert.equal(matches(["/var/cache"], "/home/var/cache"), false);
-    assert.equal(matches(["cache/"], "/home/cache", true), true);
-    assert.equal(matches(["cache/"], "/home/cache", false), false);
-    assert.equal(matches(["*.log", "!keep.log"], "/srv/keep.log"), false);
+    assert.equal(matches(["/var/cache"], "/srv/var/cache"), false);
+    assert.equal(matches(["cache/"], "/srv/cache", true), true);
+    assert.equal(matches(["cache/"], "/srv/cache", false), false);
+    assert.equal(matches(["*.log", "!keep.log"], "/data/keep.log"), false);
     assert.equal(matches(["**/node_modules"], "/a/b/node_modules", true), true);
     assert.equal(matches(["# a comment", "", "x"], "/x"), true);
   });

@@ -1,9 +1,9 @@
 /** Entry of the pipeline's workers: makes what they need from their data, runs them, reports how it ended. */
 import { isFault, utf8 } from "@holdfast/base";
-import { createSystemRandom } from "@holdfast/base/node";
+import { createNodeDisk, createSystemRandom } from "@holdfast/base/node";
 import { attachObjectTable, attachOrdinalSet, PACK_CLASSES, type PackClass, splitSeedOf } from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
-import { type LoadedPlatform, loadPlatform, losses } from "../platform/index.ts";
+import { createStdin, type LoadedPlatform, loadPlatform, losses } from "../platform/index.ts";
 import { ListingReader, ListingWriter } from "../state/listing.ts";
 import { createExcludeRules } from "./excludes.ts";
 import { createObjectStore, type ObjectStore, RunAborted } from "./object-store.ts";
@@ -44,9 +44,10 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     return ownContent;
   };
   const needed = attachOrdinalSet(data.neededMemory);
-  using previous = data.previousListing === null ? null : ListingReader.open(data.previousListing);
+  const disk = createNodeDisk();
+  using previous = data.previousListing === null ? null : ListingReader.open(disk, data.previousListing);
   const usable = previous !== null && previous.epoch === data.keys.epoch ? previous : null;
-  const listing = data.newListing === null ? null : new ListingWriter(data.newListing, data.startedMs, data.keys.epoch);
+  const listing = data.newListing === null ? null : new ListingWriter(disk, data.newListing, data.startedMs, data.keys.epoch);
   let flushCount = 0;
   /** Everything met so far lies in closed packs afterwards. */
   const settle = (walker: Walker): void => {
@@ -94,7 +95,7 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
   });
   try {
     if (data.stdinName === null) walker.walk();
-    else storeStdin(data.stdinName, data.startedMs, walker, content(), shared);
+    else storeStdin(createStdin(), data.stdinName, data.startedMs, walker, content(), shared);
     listing?.close();
   } catch (error) {
     listing?.abandon();

@@ -1,5 +1,4 @@
 /** Builds the local index anew from the index records on the node that this device signed: losing the cache costs time only. */
-import { rmSync } from "node:fs";
 import { createVerifier } from "@holdfast/crypto";
 import { asRecordId, parseFrameHead, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
 import {
@@ -27,10 +26,11 @@ export interface RebuiltIndex {
 
 /** Drops the local index and the listings, then reads the index back. */
 export async function rebuildIndex(session: VaultSession): Promise<RebuiltIndex> {
-  rmSync(`${session.paths.cache}/index`, { recursive: true, force: true });
-  rmSync(`${session.paths.cache}/listings`, { recursive: true, force: true });
+  const { disk } = session.ports;
+  disk.remove(`${session.paths.cache}/index`);
+  disk.remove(`${session.paths.cache}/listings`);
   const { epoch } = session.currentKeys();
-  using local = LocalIndex.open(`${session.paths.cache}/index`, epoch);
+  using local = LocalIndex.open(disk, `${session.paths.cache}/index`, epoch);
   const opener = createRecordOpener(session.vault, (wanted) => session.keys.get(wanted) ?? null);
   const verifier = createVerifier(session.signer.publicKey);
   let [indexes, objects, skipped] = [0, 0, 0];
@@ -85,7 +85,7 @@ function addIndex(local: LocalIndex, id: RecordId, packClass: PackClass, index: 
   }
   for (const { pack, entries } of directories.values()) {
     const directory = new Uint8Array(entries.length * DIRECTORY_ENTRY_BYTES);
-    entries.forEach((row, place) => directory.set(row, place * DIRECTORY_ENTRY_BYTES));
+    for (const [place, row] of entries.entries()) directory.set(row, place * DIRECTORY_ENTRY_BYTES);
     local.addPack({ ...pack, packClass, directory });
   }
   local.addIndex(

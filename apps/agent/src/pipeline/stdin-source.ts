@@ -1,19 +1,18 @@
 /** A snapshot of standard input: one file with a name of the user's choosing, in the root of the tree. */
-import { readSync } from "node:fs";
 import { Fault, utf8 } from "@holdfast/base";
 import { createContentBuilder, createCutter, FILE_KINDS, isName, OBJECT_KINDS } from "@holdfast/vault";
+import type { ByteInput } from "../platform/index.ts";
 import { IdList } from "./id-list.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { COUNTERS, type SharedRun } from "./shared-memory.ts";
 import type { Walker } from "./walker.ts";
 
-const STDIN = 0;
 const WINDOW_BYTES = 1024 * 1024;
 const CHUNK_BUFFER_BYTES = 8 * 1024 * 1024;
 const PRIVATE_MODE = 0o600;
 
-/** Reads to the end of standard input. */
-export function storeStdin(name: string, nowMs: number, walker: Walker, content: ObjectStore, shared: SharedRun): void {
+/** Reads `input` to its end. */
+export function storeStdin(input: ByteInput, name: string, nowMs: number, walker: Walker, content: ObjectStore, shared: SharedRun): void {
   const nameBytes = utf8(name);
   if (!isName(nameBytes)) throw new Fault("input", "stdin name: want 1 to 255 bytes without a slash");
   const { assembler } = walker;
@@ -35,7 +34,7 @@ export function storeStdin(name: string, nowMs: number, walker: Walker, content:
     held -= byteCount;
   };
   for (;;) {
-    const readBytes = readStdin(buffer, held);
+    const readBytes = input.read(buffer.subarray(held, held + WINDOW_BYTES));
     if (readBytes === 0) break;
     const lengths: number[] = [];
     cutter.push(buffer, held, held + readBytes, (length) => lengths.push(length));
@@ -69,17 +68,4 @@ export function storeStdin(name: string, nowMs: number, walker: Walker, content:
     },
     ids.joined(),
   );
-}
-
-function readStdin(buffer: Uint8Array, at: number): number {
-  for (;;) {
-    try {
-      return readSync(STDIN, buffer, at, Math.min(WINDOW_BYTES, buffer.length - at), null);
-    } catch (error) {
-      const { code } = error as { code?: string };
-      if (code === "EOF") return 0; // A closed pipe, as some systems say it.
-      if (code !== "EAGAIN") throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
 }

@@ -382,7 +382,7 @@ export function withFlags(draft: EntryDraft, flags: number, content: Content | n
 /** Joined ids of chunks. */
 export function joinIds(chunks: FileResult["chunks"]): Uint8Array {
   const ids = new Uint8Array(chunks.length * ID_BYTES);
-  chunks.forEach((chunk, index) => ids.set(chunk.objectId, index * ID_BYTES));
+  for (const [index, chunk] of chunks.entries()) ids.set(chunk.objectId, index * ID_BYTES);
   return ids;
 }
 

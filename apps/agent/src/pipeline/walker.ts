@@ -149,7 +149,7 @@ export class Walker {
 
   #sourceChild(child: SourceNode, folder: FolderHandle, batchFolder: BatchFolder, depth: number, hasPrevious: boolean): void {
     const path = joinPath(batchFolder.path, child.name);
-    const known = hasPrevious && this.#previous !== null && this.#previous.seek(child.name);
+    const known = hasPrevious && this.#previous?.seek(child.name) === true;
     if (!child.isSource) {
       const goesOn = known && (this.#previous as PreviousWalk).isFolder;
       if (goesOn) this.#previous?.enter();

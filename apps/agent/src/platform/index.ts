@@ -1,3 +1,4 @@
+export type { ByteInput } from "./byte-input.ts";
 export { type EntryKind, type EntryStat, EntryStats, isSameEntry, STAT_ROW_BYTES, STAT_ROW_WORDS } from "./entry-stats.ts";
 export { FOLDER_LISTING_BYTES_MAX, FolderListing } from "./folder-listing.ts";
 export { type LoadedPlatform, type LoadOptions, loadOptionsFromEnvironment, loadPlatform } from "./load.ts";
@@ -18,3 +19,5 @@ export {
   type Xattr,
 } from "./platform.ts";
 export { errnoOf, errnoToName, platformFault } from "./platform-fault.ts";
+export { processorCount } from "./processors-node.ts";
+export { createStdin } from "./stdin-node.ts";

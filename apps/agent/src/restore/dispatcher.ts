@@ -39,13 +39,13 @@ export class Dispatcher {
     if (this.#stop !== null) throw this.#stop;
   }
 
-  /** Starts work on a pack as soon as there is room for it. */
-  async dispatch(plan: PackPlan): Promise<void> {
+  /** Starts work on a pack as soon as there is room for it. False when all of it had to go back into the plan. */
+  async dispatch(plan: PackPlan): Promise<boolean> {
     while (this.#running.size >= this.#options.jobsMax) await Promise.race(this.#running);
     this.checkRunning();
-    const parts = this.#openParts(plan);
-    if (plan.fileCount === 0 && parts.length === 0) return;
-    this.#track(this.#run(plan, parts));
+    const { ready, deferredCount } = this.#openParts(plan);
+    if (plan.fileCount > 0 || ready.length > 0) this.#track(this.#run(plan, ready));
+    return plan.fileCount > 0 || deferredCount < plan.parts.length;
   }
 
   /** All parts of the file are planned: finishes it when they are written already. */
@@ -58,8 +58,10 @@ export class Dispatcher {
   async drain(): Promise<void> {
     for (;;) {
       const plans = this.#options.plan.takeAll();
-      for (const plan of plans) await this.dispatch(plan);
-      assert(plans.length === 0 || this.#running.size > 0 || plans.every((plan) => plan.parts.length === 0), "restore: goes on");
+      let isMoving = this.#running.size > 0 || plans.length === 0;
+      for (const plan of plans) isMoving = (await this.dispatch(plan)) || isMoving;
+      // Every part of an open file goes to work at once, so a full table of open files empties.
+      assert(isMoving, "restore: goes on");
       while (this.#running.size > 0) await Promise.all(this.#running);
       this.checkRunning();
       if (plans.length === 0) return;
@@ -81,7 +83,7 @@ export class Dispatcher {
   }
 
   /** Parts that can be written now: their files are opened. Those for which there is no room go back into the plan. */
-  #openParts(plan: PackPlan): readonly PlannedPart[] {
+  #openParts(plan: PackPlan): { readonly ready: readonly PlannedPart[]; readonly deferredCount: number } {
     const { files } = this.#options;
     const ready: PlannedPart[] = [];
     const deferred: PlannedPart[] = [];
@@ -96,7 +98,7 @@ export class Dispatcher {
       else this.#settlePart(file);
     }
     if (deferred.length > 0) this.#options.plan.defer(plan.pack, deferred);
-    return ready;
+    return { ready, deferredCount: deferred.length };
   }
 
   async #run(plan: PackPlan, parts: readonly PlannedPart[]): Promise<void> {

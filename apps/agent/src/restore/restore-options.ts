@@ -31,6 +31,8 @@ export interface RestoreOptions {
   /** Threads that write; 0: none but the calling one. Default: as many as processors, at most 4. */
   readonly workers?: number;
   readonly preferNative?: boolean;
+  /** Ends the restore between two entries; what is unfinished is removed. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RestoreProgress {

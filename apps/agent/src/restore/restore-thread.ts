@@ -1,7 +1,7 @@
 /** Threads that restore, and the same work without threads where handles of files cannot be shared between them. */
 import { Worker } from "node:worker_threads";
 import { createRestoreWorker } from "./restore-worker.ts";
-import type { JobDone, RestoreJob, RestoreMessage, RestoreWorkerData } from "./tasks.ts";
+import type { JobDone, RestoreJob, RestoreMessage, RestoreRequest, RestoreWorkerData } from "./tasks.ts";
 
 export interface RestoreThreads extends AsyncDisposable {
   /** Gives a job to the thread with the least to do. The buffers of `job` are given away. */
@@ -41,18 +41,29 @@ class RestoreThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ready: Promise<void>;
+  readonly #ended: Promise<void>;
   #failure: Error | null = null;
 
   constructor(data: RestoreWorkerData) {
     this.#worker = new Worker(workerEntry(), { workerData: data });
+    let end = (): void => {};
+    this.#ended = new Promise((resolve) => {
+      end = resolve;
+    });
     this.#ready = new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        this.#fail(error);
+        reject(error);
+        end();
+      };
       this.#worker.on("message", (message: RestoreMessage) => {
         if (message.type === "ready") resolve();
+        else if (message.type === "ended") end();
         else if (message.type === "done") this.#take(message);
-        else this.#fail(new Error(`restore worker: ${message.message}`, { cause: message.stack }), reject);
+        else fail(new Error(`restore worker: ${message.message}`, { cause: message.stack }));
       });
-      this.#worker.on("error", (error: Error) => this.#fail(error, reject));
-      this.#worker.on("exit", () => this.#fail(new Error("restore worker: ended"), reject));
+      this.#worker.on("error", fail);
+      this.#worker.on("exit", () => fail(new Error("restore worker: ended")));
     });
     this.#ready.catch(() => {}); // Told to whoever gives a job.
   }
@@ -74,7 +85,14 @@ class RestoreThread {
     });
   }
 
+  /** Resolves when the thread has let go of all it held and is over. */
   async stop(): Promise<void> {
+    const end: RestoreRequest = { type: "end" };
+    await this.#ready.then(
+      () => this.#worker.postMessage(end),
+      () => {},
+    );
+    await this.#ended;
     await this.#worker.terminate();
   }
 
@@ -84,9 +102,8 @@ class RestoreThread {
     waiting?.resolve(done);
   }
 
-  #fail(error: Error, rejectReady: (error: Error) => void): void {
+  #fail(error: Error): void {
     this.#failure ??= error;
-    rejectReady(error);
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

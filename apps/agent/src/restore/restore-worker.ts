@@ -17,7 +17,7 @@ import { ByteReader } from "./byte-stream.ts";
 import { FolderChain, joinNames } from "./folder-chain.ts";
 import { applyMetadata, isDiskFull, readMetadata, reasonOf } from "./metadata.ts";
 import { type OpenedPack, openPack } from "./opened-pack.ts";
-import { type JobDone, readObject, REPLACES, type RestoreJob, type RestoreMessage, type RestoreWorkerData, type TaskFailure, TASKS } from "./tasks.ts";
+import { type JobDone, readObject, REPLACES, type RestoreJob, type RestoreMessage, type RestoreRequest, type RestoreWorkerData, type TaskFailure, TASKS } from "./tasks.ts";
 
 export type { RestoreWorkerData } from "./tasks.ts";
 
@@ -29,8 +29,13 @@ export async function runRestoreWorker(data: RestoreWorkerData): Promise<void> {
   try {
     const worker = await createRestoreWorker(data);
     let queue = Promise.resolve();
-    port.on("message", (job: RestoreJob) => {
-      queue = queue.then(() => worker.run(job)).then(post, (error: unknown) => post(broken(error)));
+    const answer = async (request: RestoreRequest): Promise<RestoreMessage> => {
+      if (request.type === "job") return worker.run(request);
+      worker[Symbol.dispose](); // Native handles belong to the process: nobody closes them when the thread ends.
+      return { type: "ended" };
+    };
+    port.on("message", (request: RestoreRequest) => {
+      queue = queue.then(() => answer(request)).then(post, (error: unknown) => post(broken(error)));
     });
     post({ type: "ready" });
   } catch (error) {

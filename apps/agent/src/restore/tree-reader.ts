@@ -2,10 +2,11 @@
  * Reads folders of a snapshot so that damage stays where it is: a node that cannot be read is reported and left out, and
  * the nodes beside it are read all the same. (`readFolder` of the vault package stops at the first.)
  */
-import { compareBytes, Fault } from "@holdfast/base";
+import { assert, compareBytes, Fault } from "@holdfast/base";
 import type { ObjectId } from "@holdfast/protocol";
 import { type Entry, type LoadObject, parseTree } from "@holdfast/vault";
 import { isDamage } from "./damage.ts";
+import { printable } from "./printable.ts";
 
 /** Told of a node that was left out. */
 export type OnDamage = (fault: Fault) => void;
@@ -58,4 +59,17 @@ export async function findEntry(root: ObjectId, name: Uint8Array, load: LoadObje
     }
   }
   return null;
+}
+
+/** The entry at `path` below the folder `root`. Nothing there: `missing`. A step through what is no folder: `missing` too. */
+export async function findPath(root: ObjectId, path: readonly Uint8Array[], load: LoadObject): Promise<Entry> {
+  let tree: ObjectId | null = root;
+  let found: Entry | null = null;
+  for (const [index, name] of path.entries()) {
+    found = tree === null ? null : await findEntry(tree, name, load);
+    if (found === null) throw new Fault("missing", `snapshot path: it has no ${path.slice(0, index + 1).map(printable).join("/")}`);
+    tree = found.subtree;
+  }
+  assert(found !== null, "snapshot path: has a step");
+  return found;
 }

@@ -10,8 +10,7 @@
  *       4 leave
  *       5 nodes  u32 id count, ids: structure objects emitted since the last such row
  */
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
-import { equalBytes } from "@holdfast/base";
+import { assert, type Disk, type DiskFile, equalBytes, isFault } from "@holdfast/base";
 import { createSha256 } from "@holdfast/crypto/hash";
 
 export const ROW = { end: 0, enter: 1, entry: 2, ids: 3, leave: 4, nodes: 5 } as const;
@@ -22,17 +21,19 @@ const HEADER_BYTES = MAGIC.length + 8 + 4;
 const DIGEST_BYTES = 32;
 const WINDOW_BYTES = 256 * 1024;
 const ID_BYTES = 32;
+const PRIVATE_MODE = 0o600;
 
 /** Appends rows to a new listing. Close it, then rename it into place once the snapshot is committed. */
 export class ListingWriter {
-  readonly #file: number;
+  readonly #file: DiskFile;
   readonly #hasher = createSha256();
   #buffer = new Uint8Array(WINDOW_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #length = 0;
+  #position = 0;
 
-  constructor(path: string, startedMs: number, epoch: number) {
-    this.#file = openSync(path, "w", 0o600);
+  constructor(disk: Disk, path: string, startedMs: number, epoch: number) {
+    this.#file = disk.makeFile(path, PRIVATE_MODE, "emptied");
     this.#bytes(MAGIC);
     this.#reserve(12);
     this.#view.setFloat64(this.#length, startedMs, true);
@@ -72,15 +73,14 @@ export class ListingWriter {
     this.#reserve(1);
     this.#buffer[this.#length++] = ROW.end;
     this.#flush();
-    const digest = this.#hasher.digest();
-    writeSync(this.#file, digest);
-    fsyncSync(this.#file);
-    closeSync(this.#file);
+    this.#file.writeAt(this.#hasher.digest(), this.#position);
+    this.#file.sync();
+    this.#file[Symbol.dispose]();
   }
 
-  /** Gives up: the file is left to be removed. */
+  /** Gives up: the file stays behind, not whole, until the next run makes it anew. */
   abandon(): void {
-    closeSync(this.#file);
+    this.#file[Symbol.dispose]();
   }
 
   #head(type: number, name: Uint8Array, words: Uint32Array, at: number, identity: readonly number[]): void {
@@ -135,7 +135,8 @@ export class ListingWriter {
 
   #write(bytes: Uint8Array): void {
     this.#hasher.update(bytes);
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset, bytes.length - offset);
+    this.#file.writeAt(bytes, this.#position);
+    this.#position += bytes.length;
   }
 }
 
@@ -146,7 +147,7 @@ export class ListingWriter {
 export class ListingReader implements Disposable {
   readonly startedMs: number;
   readonly epoch: number;
-  readonly #file: number;
+  readonly #file: DiskFile;
   #buffer = new Uint8Array(WINDOW_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #start = 0;
@@ -164,23 +165,20 @@ export class ListingReader implements Disposable {
   /** Joined ids of an entry, ids or nodes row. */
   ids: Uint8Array = this.#buffer.subarray(0, 0);
 
-  /** The listing at `path`, or `null` when there is none that is whole. */
-  static open(path: string): ListingReader | null {
-    let file: number;
+  /** The listing at `path`, or `null` when there is none that is whole and can be read. */
+  static open(disk: Disk, path: string): ListingReader | null {
+    let file: DiskFile | null = null;
     try {
-      file = openSync(path, "r");
-    } catch {
-      return null;
+      file = disk.openFile(path);
+      if (file !== null && isWhole(file)) return new ListingReader(file);
+    } catch (error) {
+      if (!isFault(error)) throw error;
     }
-    const contentBytes = wholeContentBytes(file);
-    if (contentBytes === null) {
-      closeSync(file);
-      return null;
-    }
-    return new ListingReader(file);
+    file?.[Symbol.dispose]();
+    return null;
   }
 
-  private constructor(file: number) {
+  private constructor(file: DiskFile) {
     this.#file = file;
     this.#position = MAGIC.length;
     this.#need(12);
@@ -208,7 +206,7 @@ export class ListingReader implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    this.#file[Symbol.dispose]();
   }
 
   #readHead(): void {
@@ -256,35 +254,27 @@ export class ListingReader implements Disposable {
     } else this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
-    while (this.#end < byteCount) {
-      const readBytes = readSync(this.#file, this.#buffer, this.#end, this.#buffer.length - this.#end, this.#position);
-      // The digest was checked and the file is ours: it cannot end within a row.
-      if (readBytes === 0) throw new Error("listing: ends within a row");
-      this.#end += readBytes;
-      this.#position += readBytes;
-    }
+    const readBytes = this.#file.readAt(this.#buffer.subarray(this.#end), this.#position);
+    this.#end += readBytes;
+    this.#position += readBytes;
+    // The digest was checked and the file is ours: it cannot end within a row.
+    assert(this.#end >= byteCount, "listing: ends within a row");
   }
 }
 
-/** Length of the content when the file is a whole listing, else `null`. */
-function wholeContentBytes(file: number): number | null {
+/** Whether the file is a listing that ends with the digest of all before. */
+function isWhole(file: DiskFile): boolean {
+  const contentBytes = file.sizeBytes() - DIGEST_BYTES;
+  if (contentBytes <= HEADER_BYTES) return false;
   const window = new Uint8Array(WINDOW_BYTES);
   const hasher = createSha256();
-  let held = new Uint8Array(0); // The last 32 bytes are not hashed: they may be the digest.
-  let contentBytes = 0;
-  for (let position = 0; ; ) {
-    const readBytes = readSync(file, window, 0, WINDOW_BYTES, position);
-    if (readBytes === 0) break;
-    if (position === 0 && !equalBytes(window.subarray(0, MAGIC.length), MAGIC)) return null;
+  for (let position = 0; position < contentBytes; ) {
+    const readBytes = file.readAt(window.subarray(0, Math.min(WINDOW_BYTES, contentBytes - position)), position);
+    if (readBytes === 0) return false;
+    if (position === 0 && !equalBytes(window.subarray(0, MAGIC.length), MAGIC)) return false;
+    hasher.update(window.subarray(0, readBytes));
     position += readBytes;
-    const joined = new Uint8Array(held.length + readBytes);
-    joined.set(held);
-    joined.set(window.subarray(0, readBytes), held.length);
-    const hashable = Math.max(0, joined.length - DIGEST_BYTES);
-    hasher.update(joined.subarray(0, hashable));
-    contentBytes += hashable;
-    held = joined.slice(hashable);
   }
-  const isWhole = contentBytes >= HEADER_BYTES && held.length === DIGEST_BYTES && equalBytes(hasher.digest(), held);
-  return isWhole ? contentBytes : null;
+  const digest = new Uint8Array(DIGEST_BYTES);
+  return file.readAt(digest, contentBytes) === DIGEST_BYTES && equalBytes(hasher.digest(), digest);
 }

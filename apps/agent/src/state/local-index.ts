@@ -6,8 +6,7 @@
  *       1 pack   u8 class, 3 zero | u32 frame bytes | u32 plaintext bytes | record id 32 | directory (docs/format.md §11)
  *       2 index  record id 32 | record ids of the packs that it names
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
-import { bytesToHex, concatBytes, equalBytes } from "@holdfast/base";
+import { bytesToHex, concatBytes, type Disk, type DiskFile, equalBytes } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
 import type { RecordId } from "@holdfast/protocol";
 import { createObjectTable, DIRECTORY_ENTRY_BYTES, type ObjectTable, type PackClass } from "@holdfast/vault";
@@ -30,7 +29,6 @@ const HEAD_BYTES = 8;
 const CHECK_BYTES = 8;
 const PACK_HEAD_BYTES = 12 + 32;
 const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
-const READ_BYTES = 1024 * 1024;
 /** Objects that a table can grow to before the agent must be told to use more memory. */
 const OBJECTS_MAX = 64 * 1024 * 1024;
 
@@ -38,24 +36,29 @@ export class LocalIndex implements Disposable {
   readonly packs: LocalPack[] = [];
   /** Whether the log was there and held something. */
   readonly wasEmpty: boolean;
+  readonly #disk: Disk;
   readonly #path: string;
+  readonly #file: DiskFile;
   readonly #ordinals = new Map<string, number>();
-  #file: number;
   #length = 0;
   #table: ObjectTable | null = null;
 
   /** Opens the log of `epoch` below `folder`, making it when it is missing. */
-  static open(folder: string, epoch: number): LocalIndex {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return new LocalIndex(`${folder}/index-${epoch}.log`);
+  static open(disk: Disk, folder: string, epoch: number): LocalIndex {
+    disk.makeFolder(folder, 0o700);
+    return new LocalIndex(disk, `${folder}/index-${epoch}.log`);
   }
 
-  private constructor(path: string) {
+  private constructor(disk: Disk, path: string) {
+    this.#disk = disk;
     this.#path = path;
-    this.#file = openSync(path, "a+", 0o600);
-    closeSync(this.#file);
-    this.#file = openSync(path, "r+");
-    this.#load();
+    this.#file = disk.makeFile(path, 0o600, "kept");
+    try {
+      this.#load();
+    } catch (error) {
+      this.#file[Symbol.dispose]();
+      throw error;
+    }
     this.wasEmpty = this.packs.length === 0;
   }
 
@@ -79,7 +82,7 @@ export class LocalIndex implements Disposable {
   /** The directory of a pack, from the log. */
   directory(pack: LocalPack): Uint8Array {
     const directory = new Uint8Array(pack.directoryBytes);
-    readWhole(this.#file, directory, pack.directoryOffset);
+    this.#file.readAt(directory, pack.directoryOffset);
     return directory;
   }
 
@@ -105,7 +108,7 @@ export class LocalIndex implements Disposable {
   /** Remembers that a durable index record names `packIds`; the log is durable afterwards. */
   addIndex(indexRecord: RecordId, packIds: readonly RecordId[]): void {
     this.#append(BLOCK.index, concatBytes(indexRecord, ...packIds));
-    fsyncSync(this.#file);
+    this.#file.sync();
     this.#noteIndex(indexRecord, packIds);
   }
 
@@ -118,8 +121,8 @@ export class LocalIndex implements Disposable {
   without(gone: readonly Uint8Array[]): LocalIndex {
     const goneIds = new Set(gone.map(bytesToHex));
     const next = `${this.#path}.new`;
-    rmSync(next, { force: true });
-    const kept = new LocalIndex(next);
+    this.#disk.remove(next);
+    using kept = new LocalIndex(this.#disk, next);
     const byIndex = new Map<string, { record: RecordId; packs: RecordId[] }>();
     for (const pack of this.packs) {
       if (goneIds.has(bytesToHex(pack.recordId))) continue;
@@ -131,20 +134,20 @@ export class LocalIndex implements Disposable {
       byIndex.set(key, group);
     }
     for (const group of byIndex.values()) kept.addIndex(group.record, group.packs);
-    fsyncSync(kept.#file);
+    kept.sync();
     kept[Symbol.dispose]();
     this[Symbol.dispose]();
-    renameSync(next, this.#path);
-    return new LocalIndex(this.#path);
+    this.#disk.rename(next, this.#path);
+    return new LocalIndex(this.#disk, this.#path);
   }
 
   /** Makes the log durable. */
   sync(): void {
-    fsyncSync(this.#file);
+    this.#file.sync();
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    this.#file[Symbol.dispose]();
   }
 
   #append(type: number, payload: Uint8Array): number {
@@ -153,7 +156,7 @@ export class LocalIndex implements Disposable {
     view.setUint32(0, type, true);
     view.setUint32(4, payload.length, true);
     const block = concatBytes(head, payload, sha256(head, payload).subarray(0, CHECK_BYTES));
-    for (let done = 0; done < block.length; ) done += writeSync(this.#file, block, done, block.length - done, this.#length + done);
+    this.#file.writeAt(block, this.#length);
     const offset = this.#length + HEAD_BYTES;
     this.#length += block.length;
     return offset;
@@ -176,17 +179,17 @@ export class LocalIndex implements Disposable {
     const head = new Uint8Array(HEAD_BYTES);
     const view = new DataView(head.buffer);
     for (;;) {
-      if (!readWhole(this.#file, head, this.#length)) break;
+      if (this.#file.readAt(head, this.#length) < head.length) break;
       const payloadBytes = view.getUint32(4, true);
       if (payloadBytes > PAYLOAD_BYTES_MAX) break;
       const rest = new Uint8Array(payloadBytes + CHECK_BYTES);
-      if (!readWhole(this.#file, rest, this.#length + HEAD_BYTES)) break;
+      if (this.#file.readAt(rest, this.#length + HEAD_BYTES) < rest.length) break;
       const payload = rest.subarray(0, payloadBytes);
       if (!equalBytes(sha256(head, payload).subarray(0, CHECK_BYTES), rest.subarray(payloadBytes))) break;
       this.#loadBlock(view.getUint32(0, true), payload, this.#length + HEAD_BYTES);
       this.#length += HEAD_BYTES + rest.length;
     }
-    ftruncateSync(this.#file, this.#length);
+    this.#file.truncate(this.#length);
   }
 
   #loadBlock(type: number, payload: Uint8Array, offset: number): void {
@@ -207,13 +210,4 @@ export class LocalIndex implements Disposable {
       this.#noteIndex(payload.slice(0, 32) as RecordId, packIds);
     }
   }
-}
-
-function readWhole(file: number, target: Uint8Array, position: number): boolean {
-  for (let done = 0; done < target.length; ) {
-    const readBytes = readSync(file, target, done, Math.min(READ_BYTES, target.length - done), position + done);
-    if (readBytes === 0) return false;
-    done += readBytes;
-  }
-  return true;
 }

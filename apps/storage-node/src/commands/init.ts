@@ -9,7 +9,6 @@ import {
   createIntermediate,
   createKeyPair,
   createRoot,
-  DAY_MS,
   encodeChain,
   issueAgentLeaf,
   issueCrl,
@@ -22,6 +21,7 @@ import {
 import { asAccountId } from "@holdfast/protocol";
 import { DataFolder } from "../data-folder.ts";
 import { openStore } from "../store/store.ts";
+import { ROOT_CRL_LIFETIME_MS } from "./certificate.ts";
 
 export interface InitOptions {
   readonly disk: Disk;
@@ -45,7 +45,6 @@ export interface InitResult {
   readonly rootPassphrase?: string;
 }
 
-const ROOT_CRL_LIFETIME_MS = 365 * DAY_MS;
 const DRAWN_PASSPHRASE_BYTES = 18;
 const OPERATORS = "operators";
 const INVITE_MS = 60_000;

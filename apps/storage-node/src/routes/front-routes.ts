@@ -1,13 +1,20 @@
 /** The front port: what an agent without a certificate needs, and nothing else. */
-import { enrollRequest } from "@holdfast/protocol";
+import { type EnrollRequest, enrollRequest } from "@holdfast/protocol";
 import { Hono } from "hono";
 import { answerMessage } from "../answer.ts";
 import type { AppServices, FrontEnv } from "../app-services.ts";
+import { BodyBudget } from "../body-budget.ts";
 import { redeemInvite } from "../enrolment.ts";
 import { withMessage } from "../request-body.ts";
 
+/** Strangers may send no more than an enrolment needs, and have memory of their own: they cannot use up that of agents. */
+const ENROLL_BYTES_MAX = 32 * 1024;
+const FRONT_BODY_BYTES_MAX = 1024 * 1024;
+const FRONT_WAIT_MS_MAX = 2000;
+
 export function frontRoutes(services: AppServices): Hono<FrontEnv> {
-  const { budget, sessions, identity, problems } = services;
+  const { clock, sessions, identity, problems } = services;
+  const budget = new BodyBudget(clock, FRONT_BODY_BYTES_MAX, FRONT_WAIT_MS_MAX);
   const app = new Hono<FrontEnv>();
 
   app.get("/v1/root", (context) => answerMessage(context, { root: identity.rootPem }));
@@ -16,10 +23,11 @@ export function frontRoutes(services: AppServices): Hono<FrontEnv> {
 
   app.post("/v1/enroll", async (context) => {
     const { incoming } = context.env;
-    return withMessage(incoming, budget, enrollRequest, "enroll request", async (message) => {
+    const redeem = async (message: EnrollRequest): Promise<Response> => {
       sessions.checkEnrolment(incoming, message.deviceKey);
       return answerMessage(context, await redeemInvite(services, message, incoming.socket.remoteAddress ?? ""));
-    });
+    };
+    return withMessage(incoming, budget, enrollRequest, "enroll request", redeem, ENROLL_BYTES_MAX);
   });
 
   app.get("/healthz", (context) => context.json({ status: "alive" }));

@@ -16,8 +16,8 @@ export interface RawExchange {
   /** Which connection it came on, from 0. */
   readonly connection: number;
   readonly socket: TLSSocket;
-  /** Reads the body. `pause` is awaited after each part of it. */
-  body(pause?: () => Promise<void>): Promise<Bytes>;
+  /** Reads the body. `pause` is awaited after each part of it and told how much has come. */
+  body(pause?: (byteCount: number) => Promise<void>): Promise<Bytes>;
   /** Sends an answer with its length; `status` may carry headers after it, each behind a line break. */
   answer(body: Uint8Array, status?: string): void;
 }
@@ -25,6 +25,8 @@ export interface RawExchange {
 export interface RawServer extends AsyncDisposable {
   readonly port: number;
   readonly exchanges: readonly RawExchange[];
+  /** What ended connections within a request. */
+  readonly problems: readonly Error[];
   readonly connectionCount: number;
   readonly openCount: number;
   /** Resolves once no connection is open. */
@@ -34,6 +36,7 @@ export interface RawServer extends AsyncDisposable {
 /** Serves on 127.0.0.1. Connections that fail, in the handshake or later, are only counted. */
 export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExchange) => Promise<void> | void): Promise<RawServer> {
   const exchanges: RawExchange[] = [];
+  const problems: Error[] = [];
   const open = new Set<TLSSocket>();
   let connectionCount = 0;
   let onClosed = (): void => {};
@@ -48,7 +51,10 @@ export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExch
     serve(socket, connection, async (exchange) => {
       exchanges.push(exchange);
       await handle(exchange);
-    }).catch(() => socket.destroy());
+    }).catch((error: unknown) => {
+      problems.push(error as Error);
+      socket.destroy();
+    });
   });
   server.on("tlsClientError", () => {});
   server.listen(0, "127.0.0.1");
@@ -56,6 +62,7 @@ export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExch
   return {
     port: (server.address() as AddressInfo).port,
     exchanges,
+    problems,
     get connectionCount() {
       return connectionCount;
     },
@@ -86,7 +93,7 @@ async function serve(socket: TLSSocket, connection: number, handle: (exchange: R
   while (true) {
     let end = -1;
     while (end === -1) {
-      end = (utf8ToText(held) ?? "").indexOf("\r\n\r\n");
+      end = headEnd(held);
       if (end === -1 && !(await more())) return;
     }
     const [first = "", ...lines] = (utf8ToText(held.subarray(0, end)) ?? "").split("\r\n");
@@ -109,7 +116,7 @@ async function serve(socket: TLSSocket, connection: number, handle: (exchange: R
           parts.push(held.slice(0, byteCount - got));
           held = held.slice((parts.at(-1) as Bytes).length);
           got += (parts.at(-1) as Bytes).length;
-          await pause?.();
+          await pause?.(got);
         }
         return joinBytes(parts);
       },
@@ -118,4 +125,12 @@ async function serve(socket: TLSSocket, connection: number, handle: (exchange: R
       },
     });
   }
+}
+
+/** Where the empty line begins, or -1. */
+function headEnd(bytes: Uint8Array): number {
+  for (let index = 0; index + 3 < bytes.length; index++) {
+    if (bytes[index] === 13 && bytes[index + 1] === 10 && bytes[index + 2] === 13 && bytes[index + 3] === 10) return index;
+  }
+  return -1;
 }
