@@ -7,6 +7,7 @@ import resource
 import stat
 import sys
 
+import form
 from form import Fault
 from trees import BLOCK_DEVICE, CHARACTER_DEVICE, FIFO, FILE, FOLDER, SOCKET, SYMLINK, UNREADABLE, is_missing
 
@@ -43,6 +44,8 @@ class Restorer:
         self._fill(self.root, object_id, ())
 
     def _fill(self, folder, object_id, path):
+        if len(path) > form.PATH_DEPTH_MAX:
+            raise Fault("limit", f"folder: over {form.PATH_DEPTH_MAX} folders below one another")
         for entry in self.reader.entries(object_id):
             self._make(folder, entry, path)
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Agent, EXIT, parseEvents } from "./harness/agent.ts";
 import { differencesOf } from "./harness/compare.ts";
-import { listSnapshots } from "./harness/crash.ts";
+import { listSnapshots, snapshotId } from "./harness/crash.ts";
 import { type Installation, install } from "./harness/installation.ts";
 import { skipWithout } from "./harness/needs.ts";
 import { run, said } from "./harness/run.ts";
@@ -104,7 +104,10 @@ describe("a backup", () => {
     const ran = await run([...powerless, ...agent.command("backup", source)]);
     assert.equal(ran.code, EXIT.unreadable, said(ran));
     assert.match(said(ran), /secret/);
-    assert.deepEqual(await Bun.file(join(await restored(source), "good")).text(), "good");
+    const target = installation.scratch.at(`restored-${++count}`);
+    const back = await agent.expect(EXIT.unreadable, ["restore", "latest", "--path", source, "--target", target]);
+    assert.match(said(back), /secret/);
+    assert.deepEqual(filesBelow(join(target, source)), ["good"]);
   });
 
   it("of a path that is not there says so and saves nothing in its place", async () => {
@@ -193,7 +196,7 @@ describe("snapshots", () => {
   it("stay what they were when the source changes", async () => {
     const source = sourceOf({ a: "before" });
     await agent.ok(["backup", source]);
-    const first = String((await listSnapshots(installation)).at(-1)?.["entry"]);
+    const first = snapshotId((await listSnapshots(installation)).at(-1));
     appendFileSync(join(source, "a"), " and after");
     await agent.ok(["backup", source]);
     assert.equal(await Bun.file(join(await restored(source, first), "a")).text(), "before");

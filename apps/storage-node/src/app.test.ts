@@ -70,6 +70,7 @@ describe("agent port: the two bonds", () => {
     const eve = await node.enroll("eve");
     await refusedWith(ada.client.exchange({ ...account, signer: eve.signer, device: eve.client.device }), "denied");
     await refusedWith(ada.client.exchange({ ...account, signer: eve.signer }), "denied");
+    await refusedWith(ada.client.exchange({ ...account, device: eve.client.device }), "denied");
     await refusedWith(node.connect(ada.signer, eve.identity).exchange(account), "denied");
   });
 

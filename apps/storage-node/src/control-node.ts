@@ -5,10 +5,11 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
-import { type Clock, FAULTS, Fault, isFault, isFaultCode, type Random } from "@holdfast/base";
-import { asAccountId, encodeInvite, LABEL_BYTES_MAX, SHORT_ID_BYTES } from "@holdfast/protocol";
+import { bytesToHex, type Clock, FAULTS, Fault, isFault, isFaultCode, type Random } from "@holdfast/base";
+import { asAccountId, asDeviceId, type DeviceId, encodeInvite, idFromHex, LABEL_BYTES_MAX, SHORT_ID_BYTES } from "@holdfast/protocol";
 import { z } from "zod";
 import type { NodeIdentity } from "./node-identity.ts";
+import type { DeviceRow } from "./store/catalog-reader.ts";
 import type { Store } from "./store/store.ts";
 
 export const inviteOrder = z.strictObject({
@@ -30,6 +31,8 @@ export const inviteOrder = z.strictObject({
 });
 export type InviteOrder = z.infer<typeof inviteOrder>;
 
+const revokeOrder = z.strictObject({ device: z.string().max(64) });
+
 export interface InviteAnswer {
   readonly code: string;
   readonly account: string;
@@ -45,6 +48,8 @@ export interface ControlOptions {
   readonly frontPort: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Makes the ports load a revocation at once. */
+  readonly check: () => Promise<void>;
 }
 
 const SECRET_BYTES = 16;
@@ -76,13 +81,27 @@ export async function startControl(options: ControlOptions): Promise<AsyncDispos
   };
 }
 
-/** Asks the node that serves `path`. None there: `missing`. */
+/** Asks the node that serves `path` for an invite. No node there: `missing`. */
 export function askForInvite(path: string, order: { readonly [Field in keyof InviteOrder]: unknown }): Promise<InviteAnswer> {
+  return ask(path, "/invites", order) as Promise<InviteAnswer>;
+}
+
+/** Devices of the running node, in the order of their enrolment. */
+export function askForDevices(path: string): Promise<readonly DeviceRow[]> {
+  return ask(path, "/devices", {}) as Promise<readonly DeviceRow[]>;
+}
+
+/** Revokes a device of the running node; requests on open connections are refused from then on. */
+export async function askToRevoke(path: string, deviceHex: string): Promise<void> {
+  await ask(path, "/devices/revoke", { device: deviceHex });
+}
+
+function ask(path: string, command: string, order: object): Promise<unknown> {
   const body = JSON.stringify(order);
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ socketPath: path, path: "/invites", method: "POST", headers: { "content-length": Buffer.byteLength(body) } }, (response) => {
+    const outgoing = httpRequest({ socketPath: path, path: command, method: "POST", headers: { "content-length": Buffer.byteLength(body) } }, (response) => {
       text(response).then((answer) => {
-        const parsed = JSON.parse(answer) as InviteAnswer & { code: string; message: string };
+        const parsed = JSON.parse(answer);
         if (response.statusCode === 200) resolve(parsed);
         else reject(new Fault(isFaultCode(parsed.code) ? parsed.code : "internal", parsed.message));
       }, reject);
@@ -92,12 +111,33 @@ export function askForInvite(path: string, order: { readonly [Field in keyof Inv
   });
 }
 
-async function run(options: ControlOptions, request: IncomingMessage): Promise<InviteAnswer> {
-  if (request.method !== "POST" || request.url !== "/invites") throw new Fault("missing", "control: no such command");
+async function run(options: ControlOptions, request: IncomingMessage): Promise<unknown> {
   if (Number(request.headers["content-length"] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Fault("limit", "control: body too long");
-  const parsed = inviteOrder.safeParse(JSON.parse(await text(request)));
-  if (!parsed.success) throw new Fault("input", `invite: ${parsed.error.issues[0]?.path.join(".")}: ${parsed.error.issues[0]?.message}`);
-  return invite(options, parsed.data);
+  const body: unknown = JSON.parse(await text(request));
+  switch (request.url) {
+    case "/invites":
+      return invite(options, parseOrder(inviteOrder, body, "invite"));
+    case "/devices":
+      return options.store.reader.call("devices", []);
+    case "/devices/revoke":
+      return revoke(options, idFromHex(parseOrder(revokeOrder, body, "revoke").device, asDeviceId, "device"));
+    default:
+      throw new Fault("missing", "control: no such command");
+  }
+}
+
+function parseOrder<Schema extends z.ZodType>(schema: Schema, body: unknown, what: string): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new Fault("input", `${what}: ${parsed.error.issues[0]?.path.join(".")}: ${parsed.error.issues[0]?.message}`);
+}
+
+async function revoke({ store, clock, check }: ControlOptions, device: DeviceId): Promise<object> {
+  await store.writer.call("revokeDevice", [device]);
+  const event = { actor: "operator", action: "revoke", subject: bytesToHex(device), origin: "control socket", result: "done" };
+  await store.writer.call("audit", [{ atMs: Math.floor(clock.nowMs()), ...event }]);
+  await check();
+  return {};
 }
 
 async function invite(options: ControlOptions, order: InviteOrder): Promise<InviteAnswer> {

@@ -125,6 +125,14 @@ describe("holdfast-node", () => {
     const second = await serve();
     using client = new TestClient("localhost", second.ports.agentPort, root, signer, identity);
     assert.equal(bytesToHex(sha256((await client.recordStore(vault).get(frame.id)) ?? new Uint8Array(0))), bytesToHex(frame.id));
+    const listed = JSON.parse(run("device", "list", "--data", data, "--json").stdout) as { device: string; account: string }[];
+    assert.deepEqual(
+      listed.map((device) => device.account),
+      ["operators", "ada"],
+    );
+    assert.equal(run("device", "revoke", bytesToHex(client.device), "--data", data).status, 0);
+    await assert.rejects(client.send({ target: "/v1/account" }), { code: "denied" });
+    assert.equal(run("device", "revoke", "00".repeat(16), "--data", data).status, 5);
     assert.equal(await ended(second.child, "SIGINT"), 0);
   });
 

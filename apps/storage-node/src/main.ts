@@ -9,7 +9,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { type CertificateResult, issueIntermediate, issueLeaf, issueRootList } from "./commands/certificate.ts";
 import { init } from "./commands/init.ts";
 import { serve } from "./commands/serve.ts";
-import { askForInvite } from "./control-node.ts";
+import { askForDevices, askForInvite, askToRevoke } from "./control-node.ts";
 import { DataFolder } from "./data-folder.ts";
 import { createLog } from "./log.ts";
 import { RESERVE_BYTES_DEFAULT } from "./store/store.ts";
@@ -98,6 +98,30 @@ program
     const answer = await askForInvite(new DataFolder(disk, options.data).controlPath, order);
     if (options.json) printJson(answer);
     else print(answer.code);
+  });
+
+const device = program.command("device").description("devices of the running node");
+
+device
+  .command("list")
+  .description("every device, with its account and roles")
+  .requiredOption("--data <folder>", "folder of the running node")
+  .option("--json", "result as one line of JSON")
+  .action(async (options: { data: string; json?: true }) => {
+    const devices = await askForDevices(new DataFolder(disk, options.data).controlPath);
+    if (options.json) return printJson(devices);
+    for (const { device: id, account, label, roles, revokedAtMs } of devices)
+      print(`${id}  ${account}  ${roles}  ${label}${revokedAtMs === null ? "" : "  revoked"}`);
+  });
+
+device
+  .command("revoke")
+  .description("refuse a device from now on, also on open connections")
+  .argument("<id>", "id as device list shows it")
+  .requiredOption("--data <folder>", "folder of the running node")
+  .action(async (id: string, options: { data: string }) => {
+    await askToRevoke(new DataFolder(disk, options.data).controlPath, id);
+    print(`Revoked ${id}. It still knows the keys that it had: change the epoch from another device.`);
   });
 
 const certificate = program.command("certificate").description("mend what the certificate gate finds; the node must be stopped");

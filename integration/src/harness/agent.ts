@@ -6,7 +6,8 @@ import { findRuntime, ROOT, type RuntimeName } from "../../tools/runtimes.mjs";
 import { type Ran, type RunOptions, run, said } from "./run.ts";
 import type { StorageNode } from "./storage-node.ts";
 
-export const AGENT_MAIN: string = join(ROOT, "apps/agent/dist/holdfast.mjs");
+/** The built agent; another build by HOLDFAST_AGENT_MAIN. */
+export const AGENT_MAIN: string = process.env["HOLDFAST_AGENT_MAIN"] ?? join(ROOT, "apps/agent/dist/holdfast.mjs");
 export const PASSPHRASE = "correct horse battery staple, for tests";
 
 /** Exit codes of the agent that tests look for; docs/agent.md has the whole table. */

@@ -4,6 +4,7 @@
  */
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Fault } from "@holdfast/base";
 import type { SeededRandom } from "@holdfast/testkit";
 import { type JsonEvent, parseEvents } from "./agent.ts";
 import { differencesOf } from "./compare.ts";
@@ -123,8 +124,11 @@ export async function listSnapshots({ agent }: Pick<Installation, "agent">): Pro
   return parseEvents((await agent.ok(["snapshots", "--json"])).stdout).filter((event) => event["event"] === "snapshot");
 }
 
-export function snapshotId(event: JsonEvent): string {
-  return String(event["entry"] ?? event["id"]);
+/** Id of a snapshot as `listSnapshots` gives it. */
+export function snapshotId(event: JsonEvent | undefined): string {
+  const id = event?.["entry"];
+  if (typeof id !== "string") throw new Fault("internal", `snapshots: want an entry id, got ${JSON.stringify(event)}`);
+  return id;
 }
 
 /** A few small files change, one is new, the big one gets bytes in its middle. */

@@ -1,6 +1,7 @@
 /** Enrolment: from an invite code to a certificate, with nothing trusted on sight. */
 import { bytesToHex, type Clock, equalBytes, Fault, type Random } from "@holdfast/base";
 import { type DeviceId, type EnrollAnswer, encodeMessage, enrollAnswer, type Invite, parseFault, parseMessage, rootAnswer } from "@holdfast/protocol";
+import { authorityOf } from "./authority.ts";
 import { createHttpsNet } from "./https-net-node.ts";
 import { createSignedSession } from "./signed-session.ts";
 
@@ -13,7 +14,7 @@ export interface EnrollOptions {
   /** Signs with use `request`. */
   readonly sign: (base: Uint8Array) => Uint8Array;
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
-  /** SHA-256 of the SPKI of a PEM certificate. */
+  /** SHA-256 of the SPKI of a PEM certificate. Must refuse a text with more than that one: what follows would be trusted unseen. */
   readonly spkiSha256: (certificatePem: string) => Promise<Uint8Array>;
   /** PEM of the certificate request for the device's TLS key. */
   readonly csrPem: string;
@@ -29,7 +30,8 @@ const ROOT_BYTES_MAX = 32 * 1024;
 export async function fetchPinnedRoot(options: EnrollOptions): Promise<string> {
   const { invite } = options;
   await using net = createHttpsNet({ host: invite.host, port: invite.frontPort, rootPem: "", unverified: true });
-  const answer = await net.exchange({ method: "GET", target: "/v1/root", headers: { host: `${invite.host}:${invite.frontPort}` }, body: [] }, ROOT_BYTES_MAX);
+  const headers = { host: authorityOf(invite.host, invite.frontPort) };
+  const answer = await net.exchange({ method: "GET", target: "/v1/root", headers, body: [] }, ROOT_BYTES_MAX);
   if (answer.status !== 200) throw parseFault(answer.status, answer.body);
   const { root } = parseMessage(rootAnswer, answer.body, "root answer");
   if (!equalBytes(await options.spkiSha256(root), invite.rootSpkiSha256)) {

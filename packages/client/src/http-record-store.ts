@@ -1,5 +1,5 @@
 /** RecordStore over a signed session: one vault on one storage node. */
-import { type Bytes, bytesToHex, concatBytes, equalBytes, Fault, isFault } from "@holdfast/base";
+import { type Bytes, bytesToHex, equalBytes, Fault, isFault, joinBytes } from "@holdfast/base";
 import {
   changesAnswer,
   commitAnswer,
@@ -29,25 +29,33 @@ export function createHttpRecordStore(session: SignedSession, vault: VaultId, sh
       const headers = {
         "content-type": "application/cbor-seq",
         "holdfast-lease": bytesToHex(lease),
-        "holdfast-records": contentDigest(sha256(concatBytes(...frames.map((frame) => frame.id)))),
+        "holdfast-records": contentDigest(sha256(joinBytes(frames.map((frame) => frame.id)))),
       };
       const answer = await session.send({ method: "POST", target: `${base}/records`, body: frames.flatMap((frame: FrameToPut) => frame.parts), headers });
-      return parseMessage(recordsAnswer, answer.body, "records answer");
+      const counts = parseMessage(recordsAnswer, answer.body, "records answer");
+      const byTheNode = counts.stored + counts.present;
+      if (byTheNode !== frames.length) throw new Fault("format", `records answer: number of frames, got ${byTheNode}, want ${frames.length}`);
+      return counts;
     },
     async missing(ids, lease) {
       const missing: RecordId[] = [];
       for (let index = 0; index < ids.length; index += HAVE_IDS_MAX) {
-        const answer = await post("/records/have", { ids: concatBytes(...ids.slice(index, index + HAVE_IDS_MAX)) }, { "holdfast-lease": bytesToHex(lease) });
-        missing.push(...splitRecordIds(parseMessage(haveAnswer, answer.body, "have answer").missing));
+        const page = ids.slice(index, index + HAVE_IDS_MAX);
+        const answer = await post("/records/have", { ids: joinBytes(page) }, { "holdfast-lease": bytesToHex(lease) });
+        missing.push(...checkSubset(splitRecordIds(parseMessage(haveAnswer, answer.body, "have answer").missing), page));
       }
       return missing;
     },
     async get(id) {
-      const frame = await getFrame(session, `${base}/records/${bytesToHex(id)}`, {});
+      const frame = await getFrame(session, `${base}/records/${bytesToHex(id)}`, {}, 200);
       if (frame !== null && !equalBytes(sha256(frame), id)) throw new Fault("integrity", "record: does not hash to its id");
       return frame;
     },
-    getRange: (id, offset, length) => getFrame(session, `${base}/records/${bytesToHex(id)}`, { range: `bytes=${offset}-${offset + length - 1}` }),
+    async getRange(id, offset, length) {
+      const part = await getFrame(session, `${base}/records/${bytesToHex(id)}`, { range: `bytes=${offset}-${offset + length - 1}` }, 206);
+      if (part !== null && part.length > length) throw new Fault("format", `record: range answer, got ${part.length} bytes, want at most ${length}`);
+      return part;
+    },
     async changes(cursor) {
       const answer = await session.send({ method: "GET", target: `${base}/changes?after=${encodeURIComponent(cursor)}` });
       return parseMessage(changesAnswer, answer.body, "changes answer");
@@ -57,7 +65,7 @@ export function createHttpRecordStore(session: SignedSession, vault: VaultId, sh
       return parseMessage(leaseAnswer, answer.body, "lease answer");
     },
     async commit(entry, additions, drops) {
-      const answer = await post("/journal", { entry, additions: concatBytes(...additions), drops: concatBytes(...drops) });
+      const answer = await post("/journal", { entry, additions: joinBytes(additions), drops: joinBytes(drops) });
       return parseMessage(commitAnswer, answer.body, "commit answer").receipt;
     },
     async journal(afterSeq) {
@@ -67,11 +75,24 @@ export function createHttpRecordStore(session: SignedSession, vault: VaultId, sh
   };
 }
 
-async function getFrame(session: SignedSession, target: string, headers: Record<string, string>): Promise<Bytes | null> {
+/** The frame or its range under `target`, or `null` for `missing`. An answer of another kind than `status`: `format`. */
+async function getFrame(session: SignedSession, target: string, headers: Record<string, string>, status: 200 | 206): Promise<Bytes | null> {
   try {
-    return (await session.send({ method: "GET", target, headers, bytesMax: FRAME_BYTES_MAX })).body;
+    const answer = await session.send({ method: "GET", target, headers, bytesMax: FRAME_BYTES_MAX });
+    if (answer.status !== status) throw new Fault("format", `record: status of the answer, got ${answer.status}, want ${status}`);
+    return answer.body;
   } catch (error) {
     if (isFault(error, "missing")) return null;
     throw error;
   }
+}
+
+/** `ids`, which must be some of `asked`, in their order. */
+function checkSubset(ids: readonly RecordId[], asked: readonly RecordId[]): readonly RecordId[] {
+  let at = 0;
+  for (const id of ids) {
+    while (at < asked.length && !equalBytes(asked[at] as RecordId, id)) at++;
+    if (at++ === asked.length) throw new Fault("format", "have answer: names a record that was not asked for, or out of order");
+  }
+  return ids;
 }

@@ -1,6 +1,7 @@
 /** Requests that carry both bonds: the pool's client certificate and the device key's signature. */
-import type { Clock, Net, NetRequest, NetResponse, Random } from "@holdfast/base";
+import { type Clock, joinBytes, type Net, type NetRequest, type NetResponse, type Random } from "@holdfast/base";
 import { contentDigest, type DeviceId, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, parseFault, signRequest } from "@holdfast/protocol";
+import { authorityOf } from "./authority.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
 
 export interface SessionOptions {
@@ -41,13 +42,13 @@ export function createSignedSession(options: SessionOptions): SignedSession {
 
 /** Signs afresh at every try: a nonce is good once. */
 async function sendOnce(options: SessionOptions, request: SessionRequest): Promise<NetResponse> {
-  const authority = `${options.host}:${options.port}`;
+  const authority = authorityOf(options.host, options.port);
   const headers: Record<string, string> = { host: authority, "holdfast-version": String(PROTOCOL_VERSION), ...request.headers };
   const body = request.body ?? [];
   if (request.body !== undefined) {
     headers["content-length"] = String(body.reduce((sum, part) => sum + part.length, 0));
     headers["content-type"] ??= "application/cbor";
-    if (headers["holdfast-records"] === undefined) headers["content-digest"] = contentDigest(options.sha256(joined(body)));
+    if (headers["holdfast-records"] === undefined) headers["content-digest"] = contentDigest(options.sha256(joinBytes(body)));
   }
   const signature = signRequest(
     { method: request.method, authority, target: request.target, headers },
@@ -68,15 +69,4 @@ async function sendOnce(options: SessionOptions, request: SessionRequest): Promi
   );
   if (answer.status < 200 || answer.status > 299) throw parseFault(answer.status, answer.body);
   return answer;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
 }

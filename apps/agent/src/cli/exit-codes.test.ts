@@ -38,13 +38,20 @@ describe("exit codes", () => {
 describe("failures", () => {
   const said = (error: unknown, isVerbose: boolean, isJson = false): { out: string[]; err: string[] } => {
     const [out, err]: [string[], string[]] = [[], []];
-    reportFailure({ isInteractive: false, columns: 80, write: (line) => out.push(line), note: (line) => err.push(line), live() {}, readSecret: async () => "" }, error, { isVerbose, isJson });
+    reportFailure(
+      { isInteractive: false, columns: 80, write: (line) => out.push(line), note: (line) => err.push(line), live() {}, readSecret: async () => "" },
+      error,
+      { isVerbose, isJson },
+    );
     return { out, err };
   };
 
   it("are said in one line and what to do, with stack traces only when asked for", () => {
     const fault = new Fault("transport", "storage node x:1: no answer", { cause: new Error("socket") });
-    assert.deepEqual(said(fault, false).err, ["holdfast: storage node x:1: no answer", "  check the network and that the storage node runs; the same command can simply be run again"]);
+    assert.deepEqual(said(fault, false).err, [
+      "holdfast: storage node x:1: no answer",
+      "  check the network and that the storage node runs; the same command can simply be run again",
+    ]);
     assert.ok(said(fault, true).err.some((line) => line.includes("socket")));
   });
 
@@ -53,6 +60,9 @@ describe("failures", () => {
   });
 
   it("are the last event with --json", () => {
-    assert.deepEqual(said(new Fault("busy", "locked; wait"), false, true).out.map((line) => JSON.parse(line)), [{ event: "error", code: "busy", exitCode: 6, message: "locked; wait" }]);
+    assert.deepEqual(
+      said(new Fault("busy", "locked; wait"), false, true).out.map((line) => JSON.parse(line)),
+      [{ event: "error", code: "busy", exitCode: 6, message: "locked; wait" }],
+    );
   });
 });

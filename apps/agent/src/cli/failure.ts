@@ -1,6 +1,6 @@
 /** What the program says when a command fails: what is wrong, and what to do next. No stack traces unless they are asked for. */
 import { AssertionFailure, type Fault, type FaultCode, isFault } from "@holdfast/base";
-import { type ExitCode, exitCodeOf } from "./exit-codes.ts";
+import { EXIT_CODES, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { safeText } from "./safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -21,7 +21,7 @@ const HINTS: Partial<Readonly<Record<FaultCode, string>>> = {
 
 /** Says it on standard error, and with `--json` as an event too. The exit code. */
 export function reportFailure(terminal: Terminal, error: unknown, options: FailureOptions): ExitCode {
-  const exitCode = exitCodeOf(error);
+  const exitCode = isMissingPermission(error) ? EXIT_CODES.refused : exitCodeOf(error);
   const message = messageOf(error);
   terminal.live("");
   terminal.note(`holdfast: ${message}`);
@@ -32,7 +32,13 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
   return exitCode;
 }
 
+/** What Deno throws for a permission that it was not started with. */
+function isMissingPermission(error: unknown): error is Error {
+  return error instanceof Error && error.name === "NotCapable";
+}
+
 function messageOf(error: unknown): string {
+  if (isMissingPermission(error)) return `permission: ${safeText(error.message)}; docs/agent.md lists what each command needs`;
   if (isFault(error)) return safeText(error.message);
   if (error instanceof AssertionFailure) return `bug: ${safeText(error.message)}; please report it`;
   return `bug: ${error instanceof Error ? safeText(`${error.name}: ${error.message}`) : "something was thrown that is no error"}; please report it with what --verbose shows`;

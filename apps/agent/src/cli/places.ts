@@ -24,7 +24,11 @@ export function resolveStateFolder(given: string | undefined, { environment, isR
 }
 
 /** `--config`, else $HOLDFAST_CONFIG, which must exist; else holdfast.toml in the state folder, if there is one. */
-export function resolveConfigPath(given: string | undefined, stateFolder: string, { environment, currentFolder }: Surroundings): { readonly path: string; readonly isRequired: boolean } {
+export function resolveConfigPath(
+  given: string | undefined,
+  stateFolder: string,
+  { environment, currentFolder }: Surroundings,
+): { readonly path: string; readonly isRequired: boolean } {
   const chosen = given ?? (environment["HOLDFAST_CONFIG"] || undefined);
   if (chosen !== undefined) return { path: resolve(currentFolder, chosen), isRequired: true };
   return { path: join(stateFolder, CONFIG_NAME), isRequired: false };

@@ -39,7 +39,10 @@ export async function runProgram(ports: ProgramPorts, args: readonly string[]): 
     action<Options>(command: Command, body: CommandBody<Options>) {
       return command.action(async (...received: unknown[]) => {
         // Commander gives the arguments, then the options, then the command.
-        const texts = received.slice(0, -2).flat().filter((text) => typeof text === "string");
+        const texts = received
+          .slice(0, -2)
+          .flat()
+          .filter((text) => typeof text === "string");
         exitCode = (await body(createRun(ports, command), command.opts() as Options, texts)) ?? EXIT_CODES.done;
       });
     },
@@ -64,7 +67,19 @@ function createProgram(ports: ProgramPorts): Command {
     .option("--json", "one JSON object on a line instead of text")
     .option("--quiet", "results and progress off; warnings and faults stay")
     .option("--verbose", "more detail, and stack traces of faults")
-    .addHelpText("after", ["", "Exit codes:", ...exitCodeLines(), "", "First steps:", "  holdfast enroll CODE && holdfast init", "  holdfast backup /home /etc", "  holdfast restore latest:/etc --target /tmp/etc"].join("\n"));
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Exit codes:",
+        ...exitCodeLines(),
+        "",
+        "First steps:",
+        "  holdfast enroll CODE && holdfast init",
+        "  holdfast backup /home /etc",
+        "  holdfast restore latest:/etc --target /tmp/etc",
+      ].join("\n"),
+    );
   settle(program, ports);
   return program;
 }

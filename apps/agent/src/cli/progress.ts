@@ -38,7 +38,8 @@ export function createProgress(run: Run, clock: Clock = run.ports.clock): Progre
       if (run.isQuiet || nowMs - lastMs < intervalMs) return;
       lastMs = nowMs;
       const elapsedMs = nowMs - startMs;
-      if (run.isJson) terminal.write(JSON.stringify({ event: "status", elapsedMs: Math.round(elapsedMs), remainingMs: remainingMs(state, elapsedMs), ...fields }));
+      if (run.isJson)
+        terminal.write(JSON.stringify({ event: "status", elapsedMs: Math.round(elapsedMs), remainingMs: remainingMs(state, elapsedMs), ...fields }));
       else if (isLive) terminal.live(progressLine(state, elapsedMs).slice(0, terminal.columns - 1));
       else terminal.note(progressLine(state, elapsedMs));
     },

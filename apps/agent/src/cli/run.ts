@@ -1,10 +1,10 @@
 /** One run of a command: global options resolved, ways to the vault, and output for people or for programs. */
 import { Fault } from "@holdfast/base";
 import type { Command } from "commander";
-import type { Connection, ConnectOptions } from "../session/connection.ts";
-import { openSession } from "../session/open-session.ts";
+import type { Connection } from "../session/connection.ts";
 import { type OpenedVault, openVault } from "../session/open-vault.ts";
 import type { VaultSession } from "../session/session.ts";
+import { createVaultSession } from "../session/vault-session.ts";
 import { takeLock } from "../state/lock.ts";
 import { type StatePaths, statePaths } from "../state/state-paths.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -73,7 +73,8 @@ export function createRun(program: ProgramPorts, command: Command): Run {
     if (isJson) terminal.write(JSON.stringify({ event: "note", message: text }));
     else terminal.note(text);
   };
-  const connectOptions: ConnectOptions = { ports, paths, environment, onNote: note };
+  let isLocked = false;
+  const connect = (): Promise<Connection> => operations.connect({ ports, paths, environment, onNote: note, mayRenew: isLocked });
   return {
     ...program,
     paths,
@@ -87,9 +88,19 @@ export function createRun(program: ProgramPorts, command: Command): Run {
       else if (!isQuiet) for (const line of lines) terminal.write(line);
     },
     note,
-    connect: () => operations.connect(connectOptions),
-    openVault: async () => openVault(ports, paths, await operations.connect(connectOptions)),
-    openSession: () => openSession(connectOptions, operations.connect),
-    lock: () => takeLock(paths, { disk: ports.disk, random: ports.random, processes: program.processes, nowMs: ports.clock.nowMs(), command: commandName(command) }),
+    connect,
+    openVault: async () => openVault(ports, paths, await connect()),
+    openSession: async () => createVaultSession(ports, paths, await connect()),
+    lock() {
+      const held = takeLock(paths, {
+        disk: ports.disk,
+        random: ports.random,
+        processes: program.processes,
+        nowMs: ports.clock.nowMs(),
+        command: commandName(command),
+      });
+      isLocked = true;
+      return held;
+    },
   };
 }

@@ -9,7 +9,12 @@ export function tableLines(rows: readonly (readonly string[])[]): string[] {
     const space = " ".repeat(Math.max(0, (widths[column] as number) - widthOf(text)));
     return heading[column]?.startsWith(" ") ? space + text : text + space;
   };
-  return rows.map((row) => row.map((cell, column) => pad(cell, column)).join("  ").trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => pad(cell, column))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 /** Code points: near enough for what we print. */

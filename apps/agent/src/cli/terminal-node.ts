@@ -56,11 +56,13 @@ function readWithoutEcho(): Promise<string> {
       for (const character of String(typed)) {
         if (character === "\r" || character === "\n") {
           end();
-          return resolve(text);
+          resolve(text);
+          return;
         }
         if (character === "\u0003" || (character === "\u0004" && text === "")) {
           end();
-          return reject(new Fault("input", "prompt: nothing was entered"));
+          reject(new Fault("input", "prompt: nothing was entered"));
+          return;
         }
         if (character === "\u007f" || character === "\b") text = [...text].slice(0, -1).join("");
         else if (character === "\u0015") text = "";

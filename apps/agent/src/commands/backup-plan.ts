@@ -45,7 +45,12 @@ export function planBackups(options: BackupCommandOptions, paths: readonly strin
   if (paths.length > 0) return [planOne(options, { ...config.defaults, name: options.set ?? null, paths }, surroundings)];
   const sets = config.sets.filter((set) => options.set === undefined || set.name === options.set);
   if (sets.length === 0) {
-    throw new Fault("input", options.set === undefined ? "backup: nothing to back up; name paths, or write sets into the configuration (--config)" : `--set: the configuration has no set ${JSON.stringify(options.set)}`);
+    throw new Fault(
+      "input",
+      options.set === undefined
+        ? "backup: nothing to back up; name paths, or write sets into the configuration (--config)"
+        : `--set: the configuration has no set ${JSON.stringify(options.set)}`,
+    );
   }
   return sets.map((set) => planOne(options, merged(config.defaults, set), surroundings));
 }
@@ -54,8 +59,16 @@ type Source = BackupSettings & { readonly name: string | null; readonly paths: r
 
 /** Lists add up; single values of the set win. */
 function merged(defaults: BackupSettings, set: BackupSet): Source {
-  const joined = <Key extends "exclude" | "exclude-file" | "exclude-if-present" | "tags">(key: Key): readonly string[] => [...(defaults[key] ?? []), ...(set[key] ?? [])];
-  const lists = { exclude: joined("exclude"), "exclude-file": joined("exclude-file"), "exclude-if-present": joined("exclude-if-present"), tags: joined("tags") };
+  const joined = <Key extends "exclude" | "exclude-file" | "exclude-if-present" | "tags">(key: Key): readonly string[] => [
+    ...(defaults[key] ?? []),
+    ...(set[key] ?? []),
+  ];
+  const lists = {
+    exclude: joined("exclude"),
+    "exclude-file": joined("exclude-file"),
+    "exclude-if-present": joined("exclude-if-present"),
+    tags: joined("tags"),
+  };
   return { ...defaults, ...set, ...lists } as Source;
 }
 
@@ -73,7 +86,8 @@ function planOne(options: BackupCommandOptions, source: Source, surroundings: Pl
     excludeCaches: options.excludeCaches ?? source["exclude-caches"] ?? false,
     excludeIfPresent: [...(source["exclude-if-present"] ?? []), ...(options.excludeIfPresent ?? [])].map(checkedName),
     oneFileSystem: options.oneFileSystem ?? source["one-file-system"] ?? false,
-    excludeLargerThanBytes: options.excludeLargerThan === undefined ? (source["exclude-larger-than"] ?? null) : requireSize(options.excludeLargerThan, "--exclude-larger-than"),
+    excludeLargerThanBytes:
+      options.excludeLargerThan === undefined ? (source["exclude-larger-than"] ?? null) : requireSize(options.excludeLargerThan, "--exclude-larger-than"),
     stdinName: options.stdin === true ? checkedName(options.stdinName ?? STDIN_NAME) : null,
     dryRun: options.dryRun ?? false,
     force: options.force ?? false,
@@ -101,7 +115,8 @@ function readPatterns(disk: Disk, file: string): string[] {
 export function checkedWorkerCount(given: string | undefined): number | null {
   if (given === undefined) return null;
   const count = Number(given);
-  if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX) throw new Fault("input", `--workers: got ${JSON.stringify(given)}, want 1 to ${WORKERS_MAX}`);
+  if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX)
+    throw new Fault("input", `--workers: got ${JSON.stringify(given)}, want 1 to ${WORKERS_MAX}`);
   return count;
 }
 

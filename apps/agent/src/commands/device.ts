@@ -35,7 +35,9 @@ export function registerDevice({ program, action }: Registry): void {
   action<AdmitOptions>(admit, admitDevice);
   const revoke = withSecretOptions(device.command("revoke"))
     .summary("revoke a device")
-    .description("Nothing that the device writes from now on counts. Have the operator revoke its certificate too, and rotate the keys: holdfast key rotate-epoch.")
+    .description(
+      "Nothing that the device writes from now on counts. Have the operator revoke its certificate too, and rotate the keys: holdfast key rotate-epoch.",
+    )
     .argument("<id>", "device, as holdfast status shows it")
     .option("--bad-since <seq>", "distrust for dedup what it wrote from this journal entry on");
   action<RevokeOptions>(revoke, revokeDevice);
@@ -53,7 +55,11 @@ async function admitDevice(run: Run, options: AdmitOptions, [hex]: readonly stri
   const owner = await vault.openOwner(await readPersonSecret(run.secretSources, options));
   await vault.link.append(() => ({ body: { kind: 2, deviceKey, roles: [...new Set(roles)], label }, additions: [], drops: [] }), owner.signer);
   const id = deviceIdOf(deviceKey);
-  run.report("device-admitted", { device: bytesToHex(id), roles, label }, [`Device ${shortHex(id)} admitted as ${safeText(label)}.`, `Fingerprint: ${fingerprintWords(id)}`, "Compare the words with what holdfast status shows on that device."]);
+  run.report("device-admitted", { device: bytesToHex(id), roles, label }, [
+    `Device ${shortHex(id)} admitted as ${safeText(label)}.`,
+    `Fingerprint: ${fingerprintWords(id)}`,
+    "Compare the words with what holdfast status shows on that device.",
+  ]);
 }
 
 async function revokeDevice(run: Run, options: RevokeOptions, [id]: readonly string[]): Promise<undefined> {
@@ -64,7 +70,9 @@ async function revokeDevice(run: Run, options: RevokeOptions, [id]: readonly str
   const device = findDevice([...vault.link.state().devices.values()], id as string);
   const owner = await vault.openOwner(await readPersonSecret(run.secretSources, options));
   await vault.link.append(() => ({ body: { kind: 3, device: device.id, badSince }, additions: [], drops: [] }), owner.signer);
-  run.report("device-revoked", { device: bytesToHex(device.id), badSince }, [`Device ${shortHex(device.id)} (${safeText(device.label)}) revoked. Next: holdfast key rotate-epoch`]);
+  run.report("device-revoked", { device: bytesToHex(device.id), badSince }, [
+    `Device ${shortHex(device.id)} (${safeText(device.label)}) revoked. Next: holdfast key rotate-epoch`,
+  ]);
 }
 
 function checkedRole(role: string): Role {
@@ -74,7 +82,8 @@ function checkedRole(role: string): Role {
 
 function findDevice(devices: readonly JournalDevice[], id: string): JournalDevice {
   const wanted = id.toLowerCase();
-  if (!/^[0-9a-f]+$/.test(wanted) || wanted.length < ID_DIGITS_MIN) throw new Fault("input", `device: got ${JSON.stringify(id)}, want at least ${ID_DIGITS_MIN} hexadecimal digits, as holdfast status shows them`);
+  if (!/^[0-9a-f]+$/.test(wanted) || wanted.length < ID_DIGITS_MIN)
+    throw new Fault("input", `device: got ${JSON.stringify(id)}, want at least ${ID_DIGITS_MIN} hexadecimal digits, as holdfast status shows them`);
   const found = devices.filter((device) => bytesToHex(device.id).startsWith(wanted));
   const [first, second] = found;
   if (first === undefined) throw new Fault("missing", `device: none begins with ${wanted}; see holdfast status`);

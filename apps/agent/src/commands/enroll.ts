@@ -65,13 +65,25 @@ export async function enrollDevice(run: Run, options: EnrollCommandOptions, code
   keepAnswer(run, staging, answer, old, identity);
   const device = bytesToHex(identity.device);
   const words = fingerprintWords(identity.device);
-  run.report("enrolled", { device, words, account: bytesToHex(identity.account), accountName: identity.accountName, edition: identity.edition, label, hasVault: answer.vault !== null }, [
-    `Enrolled as "${safeText(label)}" in account ${safeText(identity.accountName)} at ${identity.host}:${identity.agentPort}.`,
-    `Device ${device}`,
-    `Fingerprint: ${words}`,
-    "The operator sees the same words for this device; compare them over another channel.",
-    `Next: ${answer.vault === null ? "holdfast init" : "holdfast join"}`,
-  ]);
+  run.report(
+    "enrolled",
+    {
+      device,
+      words,
+      account: bytesToHex(identity.account),
+      accountName: identity.accountName,
+      edition: identity.edition,
+      label,
+      hasVault: answer.vault !== null,
+    },
+    [
+      `Enrolled as "${safeText(label)}" in account ${safeText(identity.accountName)} at ${identity.host}:${identity.agentPort}.`,
+      `Device ${device}`,
+      `Fingerprint: ${words}`,
+      "The operator sees the same words for this device; compare them over another channel.",
+      `Next: ${answer.vault === null ? "holdfast init" : "holdfast join"}`,
+    ],
+  );
 }
 
 /** The identity that is there. Without `force` there must be none; with it, one that cannot be read counts as none. */
@@ -84,7 +96,10 @@ function readOldIdentity(run: Run, force: boolean): Identity | null {
     if (!isFault(error) || !force) throw error;
   }
   if (identity !== null && !force) {
-    throw new Fault("input", `state folder ${paths.root}: enrolled already, as "${identity.label}" at ${identity.host}; to enrol afresh use --force, for another vault --state DIR`);
+    throw new Fault(
+      "input",
+      `state folder ${paths.root}: enrolled already, as "${identity.label}" at ${identity.host}; to enrol afresh use --force, for another vault --state DIR`,
+    );
   }
   return identity;
 }

@@ -32,14 +32,20 @@ export function registerInit({ program, action }: Registry): void {
 export async function initVault(run: Run, options: InitOptions): Promise<void> {
   const { disk } = run.ports;
   const { recoveryFile } = options;
-  if (recoveryFile === undefined && !run.terminal.isInteractive) throw new Fault("input", "recovery code: nobody is there to write it down; give --recovery-file FILE");
+  if (recoveryFile === undefined && !run.terminal.isInteractive)
+    throw new Fault("input", "recovery code: nobody is there to write it down; give --recovery-file FILE");
   using _lock = run.lock();
   await using connection = await run.connect();
   await requireFree(run, connection);
   const isResumed = readDraft(run.ports, run.paths) !== null;
-  if (recoveryFile !== undefined && !isResumed && disk.stat(recoveryFile) !== null) throw new Fault("input", `${recoveryFile}: is there already; name a new file`);
+  if (recoveryFile !== undefined && !isResumed && disk.stat(recoveryFile) !== null)
+    throw new Fault("input", `${recoveryFile}: is there already; name a new file`);
   if (isResumed) run.note("Going on with an init that was interrupted. Recovery codes that it showed are void.");
-  const passphrase = await readNewPassphrase(run.secretSources, { file: options.passphraseFile, command: options.passphraseCommand, variable: "HOLDFAST_PASSPHRASE" });
+  const passphrase = await readNewPassphrase(run.secretSources, {
+    file: options.passphraseFile,
+    command: options.passphraseCommand,
+    variable: "HOLDFAST_PASSPHRASE",
+  });
   const { vault, recoveryCode } = await foundVault({
     ports: run.ports,
     paths: run.paths,
@@ -73,5 +79,8 @@ async function requireFree(run: Run, connection: Connection): Promise<void> {
   if (connection.identity.vault !== null && draft === null) throw new Fault("input", "vault: this device has one already; see holdfast status");
   const { items } = await connection.storeFor(asVaultId(vault)).journal(-1);
   if (items.length > 0) throw new Fault("input", "vault: the account has one already; open it on this device with: holdfast join");
-  throw new Fault("conflict", "vault: an init on another device, or with another state folder, was begun and not finished; finish it there, or have the operator detach the empty vault from the account");
+  throw new Fault(
+    "conflict",
+    "vault: an init on another device, or with another state folder, was begun and not finished; finish it there, or have the operator detach the empty vault from the account",
+  );
 }

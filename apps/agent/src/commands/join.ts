@@ -9,7 +9,7 @@ import { withSecretOptions } from "../cli/secret-options.ts";
 import type { Connection } from "../session/connection.ts";
 import { writeDeviceSlot } from "../session/device-keys.ts";
 import type { OpenedOwner } from "../session/open-owner.ts";
-import { openVault, type OpenedVault } from "../session/open-vault.ts";
+import { type OpenedVault, openVault } from "../session/open-vault.ts";
 import { writeIdentity } from "../state/identity.ts";
 
 export function registerJoin({ program, action }: Registry): void {
@@ -27,7 +27,9 @@ export function registerJoin({ program, action }: Registry): void {
     await using vault = await run.openVault();
     const owner = await vault.openOwner(await readPersonSecret(run.secretSources, options));
     await keepKeys(run, vault.connection, owner);
-    run.report("unlocked", { epochs: owner.epochs.map(({ epoch }) => epoch) }, [`This device has the keys of ${owner.epochs.length} epoch${owner.epochs.length === 1 ? "" : "s"}.`]);
+    run.report("unlocked", { epochs: owner.epochs.map(({ epoch }) => epoch) }, [
+      `This device has the keys of ${owner.epochs.length} epoch${owner.epochs.length === 1 ? "" : "s"}.`,
+    ]);
     return undefined;
   });
 }
@@ -57,7 +59,8 @@ async function openAccountVault(run: Run): Promise<OpenedVault> {
     const { vault } = await connection.accountInfo();
     if (vault === null) throw new Fault("input", "vault: the account has none yet; make it with: holdfast init");
     const known = connection.identity.vault;
-    if (known !== null && bytesToHex(known) !== bytesToHex(vault)) throw new Fault("integrity", "vault: the storage node names another vault for this account than this device has joined");
+    if (known !== null && bytesToHex(known) !== bytesToHex(vault))
+      throw new Fault("integrity", "vault: the storage node names another vault for this account than this device has joined");
     return await openVault(run.ports, run.paths, { ...connection, identity: { ...connection.identity, vault: asVaultId(vault) } });
   } catch (error) {
     await connection[Symbol.asyncDispose]();
@@ -71,7 +74,10 @@ async function admitSelf(connection: Connection, { link }: OpenedVault, owner: O
   const own = link.state().devices.get(bytesToHex(identity.device));
   if (own !== undefined) return own.revokedSeq === null;
   try {
-    await link.append(() => ({ body: { kind: 2, deviceKey: signer.publicKey, roles: ["agent", "maintainer"], label: identity.label }, additions: [], drops: [] }), owner.signer);
+    await link.append(
+      () => ({ body: { kind: 2, deviceKey: signer.publicKey, roles: ["agent", "maintainer"], label: identity.label }, additions: [], drops: [] }),
+      owner.signer,
+    );
     return true;
   } catch (error) {
     // The rules of the journal want an admitted device's signature beside the owner's.

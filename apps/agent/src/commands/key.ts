@@ -39,10 +39,15 @@ export function registerKey({ program, action }: Registry): void {
     .command("key")
     .summary("who can open the vault; rotate its keys")
     .description("Lists, adds and removes what opens the vault, and rotates its keys.")
-    .addHelpText("after", "\nExamples:\n  holdfast key list\n  holdfast key add recovery --new-recovery-file /media/usb/recovery.txt\n  holdfast key change-passphrase\n  holdfast key remove 4f1c08e2\n  holdfast key rotate-epoch");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  holdfast key list\n  holdfast key add recovery --new-recovery-file /media/usb/recovery.txt\n  holdfast key change-passphrase\n  holdfast key remove 4f1c08e2\n  holdfast key rotate-epoch",
+    );
   action(key.command("list").summary("who can open the vault").description("Lists what opens the vault."), listKeys);
   registerAdd(key, action);
-  const remove = withSecretOptions(key.command("remove")).summary("remove a slot").description("Removes a slot. Who knew its secret may have copied the keys: rotate-epoch protects what comes after. The last slot of a person stays.");
+  const remove = withSecretOptions(key.command("remove"))
+    .summary("remove a slot")
+    .description("Removes a slot. Who knew its secret may have copied the keys: rotate-epoch protects what comes after. The last slot of a person stays.");
   action<SecretOptions>(remove.argument("<id>", "slot, as key list shows it"), removeKey);
   const change = withNewPassphraseOptions(withSecretOptions(key.command("change-passphrase")), "new-")
     .summary("replace the passphrase")
@@ -50,16 +55,23 @@ export function registerKey({ program, action }: Registry): void {
   action<AddOptions>(change, changePassphrase);
   const rotate = withSecretOptions(key.command("rotate-epoch"))
     .summary("make new keys for all that comes")
-    .description("Begins a new key epoch: new records are sealed under new keys. Other devices run holdfast unlock. Old records stay as they are, and their keys good for them.");
+    .description(
+      "Begins a new key epoch: new records are sealed under new keys. Other devices run holdfast unlock. Old records stay as they are, and their keys good for them.",
+    );
   action<SecretOptions>(rotate, rotateEpoch);
-  const recipient = key.command("new-recipient").summary("make a recipient's key pair").description("Writes a new private key to FILE (mode 0600) and prints the public key, for key add recipient. Needs no vault.");
+  const recipient = key
+    .command("new-recipient")
+    .summary("make a recipient's key pair")
+    .description("Writes a new private key to FILE (mode 0600) and prints the public key, for key add recipient. Needs no vault.");
   action(recipient.argument("<file>", "new file for the private key"), newRecipient);
 }
 
 function registerAdd(key: Command, action: Registry["action"]): void {
   const add = key.command("add").summary("add a passphrase, recovery code or recipient").description("Adds what opens the vault.");
   const label = (command: Command): Command => withSecretOptions(command).option("--label <label>", "what people call it; the storage node can read it");
-  const passphrase = withNewPassphraseOptions(label(add.command("passphrase")), "new-").summary("a further passphrase").description("Adds a further passphrase.");
+  const passphrase = withNewPassphraseOptions(label(add.command("passphrase")), "new-")
+    .summary("a further passphrase")
+    .description("Adds a further passphrase.");
   action<AddOptions>(passphrase, async (run, options) => {
     await addKey(run, options, "passphrase", async () => ({ type: "passphrase", passphrase: await newPassphrase(run, options) }));
     return undefined;
@@ -78,7 +90,12 @@ function registerAdd(key: Command, action: Registry["action"]): void {
 async function listKeys(run: Run): Promise<undefined> {
   await using vault = await run.openVault();
   const journal = vault.link.state();
-  const slots = personSlots(journal).map(({ record, type, label, timeMs }) => ({ record: bytesToHex(record), type: SLOT_NAMES.get(type), label, addedMs: timeMs }));
+  const slots = personSlots(journal).map(({ record, type, label, timeMs }) => ({
+    record: bytesToHex(record),
+    type: SLOT_NAMES.get(type),
+    label,
+    addedMs: timeMs,
+  }));
   run.report("keys", { epoch: journal.epoch, slots }, slotLines(journal));
 }
 
@@ -93,7 +110,8 @@ async function addKey(run: Run, options: AddOptions, name: string, makeLock: () 
 async function addRecovery(run: Run, options: AddOptions): Promise<undefined> {
   const { newRecoveryFile: file } = options;
   const { disk, random } = run.ports;
-  if (file === undefined && !run.terminal.isInteractive) throw new Fault("input", "recovery code: nobody is there to write it down; give --new-recovery-file FILE");
+  if (file === undefined && !run.terminal.isInteractive)
+    throw new Fault("input", "recovery code: nobody is there to write it down; give --new-recovery-file FILE");
   if (file !== undefined && disk.stat(file) !== null) throw new Fault("input", `${file}: is there already; name a new file`);
   const entropy = generateRecoveryEntropy(random);
   const code = recoveryCodeOf(entropy);
@@ -110,7 +128,9 @@ async function removeKey(run: Run, options: SecretOptions, [id]: readonly string
   const slot = findSlot(personSlots(vault.link.state()), id as string);
   const owner = await vault.openOwner(await readPersonSecret(run.secretSources, options));
   await dropSlot(vault, owner, slot);
-  run.report("key-removed", { record: bytesToHex(slot.record) }, [`Slot ${shortHex(slot.record)} removed. To protect what comes after from who knew its secret: holdfast key rotate-epoch`]);
+  run.report("key-removed", { record: bytesToHex(slot.record) }, [
+    `Slot ${shortHex(slot.record)} removed. To protect what comes after from who knew its secret: holdfast key rotate-epoch`,
+  ]);
 }
 
 async function changePassphrase(run: Run, options: AddOptions): Promise<undefined> {
@@ -165,7 +185,12 @@ function newPassphrase(run: Run, options: AddOptions): Promise<string> {
 
 async function addSlot(run: Run, { link, store }: OpenedVault, owner: OpenedOwner, label: string, lock: SlotLock): Promise<RecordId> {
   if (label === "" || utf8(label).length > LABEL_BYTES_MAX) throw new Fault("input", `--label: want 1 to ${LABEL_BYTES_MAX} bytes`);
-  const fields = { vaultId: link.state().vault, createdMs: Math.floor(run.ports.clock.nowMs()), label, secrets: { ownerSeed: owner.seed, epochs: owner.epochs } };
+  const fields = {
+    vaultId: link.state().vault,
+    createdMs: Math.floor(run.ports.clock.nowMs()),
+    label,
+    secrets: { ownerSeed: owner.seed, epochs: owner.epochs },
+  };
   const { slotId, body } = await createSlot(run.ports.random, fields, lock);
   const slot = await putSlot(store, body);
   await link.append(() => ({ body: { kind: 4, slot, slotType: SLOT_TYPES[lock.type], slotId, label }, additions: [], drops: [] }), owner.signer);
@@ -179,7 +204,8 @@ async function dropSlot({ link }: OpenedVault, owner: OpenedOwner, slot: Journal
 /** The slot whose record id begins with `id`; none or several: `missing` or `input`. */
 function findSlot(slots: readonly JournalSlot[], id: string): JournalSlot {
   const wanted = id.toLowerCase();
-  if (!/^[0-9a-f]+$/.test(wanted) || wanted.length < ID_DIGITS_MIN) throw new Fault("input", `slot: got ${JSON.stringify(id)}, want at least ${ID_DIGITS_MIN} hexadecimal digits, as holdfast key list shows them`);
+  if (!/^[0-9a-f]+$/.test(wanted) || wanted.length < ID_DIGITS_MIN)
+    throw new Fault("input", `slot: got ${JSON.stringify(id)}, want at least ${ID_DIGITS_MIN} hexadecimal digits, as holdfast key list shows them`);
   const found = slots.filter(({ record }) => bytesToHex(record).startsWith(wanted));
   const [first] = found;
   if (first === undefined) throw new Fault("missing", `slot: none begins with ${wanted}; see holdfast key list`);

@@ -44,7 +44,10 @@ export function registerRestore({ program, action }: Registry): void {
     .option("--allow-special", "make device nodes")
     .option("--allow-setuid", "keep setuid, setgid and file capabilities")
     .option("--workers <count>", "threads that open and write (default: as many as processors, at most 4)")
-    .addHelpText("after", "\nExamples:\n  holdfast restore latest --target /tmp/all\n  holdfast restore latest:/etc --host web-1 --target /tmp/etc\n  holdfast restore 4f1c08e2:/home/you/thesis.odt --target ~/found --verify");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  holdfast restore latest --target /tmp/all\n  holdfast restore latest:/etc --host web-1 --target /tmp/etc\n  holdfast restore 4f1c08e2:/home/you/thesis.odt --target ~/found --verify",
+    );
   action<RestoreCommandOptions>(command, restore);
 }
 
@@ -77,7 +80,8 @@ async function restore(run: Run, options: RestoreCommandOptions, [spec]: readonl
 
 function optionsOf(run: Run, options: RestoreCommandOptions): RestoreOptions {
   const { overwrite } = options;
-  if (overwrite !== undefined && !OVERWRITES.includes(overwrite as Overwrite)) throw new Fault("input", `--overwrite: got ${JSON.stringify(overwrite)}, want ${OVERWRITES.join(", ")}`);
+  if (overwrite !== undefined && !OVERWRITES.includes(overwrite as Overwrite))
+    throw new Fault("input", `--overwrite: got ${JSON.stringify(overwrite)}, want ${OVERWRITES.join(", ")}`);
   const workers = checkedWorkerCount(options.workers ?? (run.environment["HOLDFAST_WORKERS"] || undefined));
   return {
     target: resolve(run.currentFolder, options.target),
@@ -99,13 +103,27 @@ function optionsOf(run: Run, options: RestoreCommandOptions): RestoreOptions {
 function report(run: Run, options: RestoreCommandOptions, result: RestoreResult, durationMs: number): void {
   const { files, folders, others, bytes, kept, fetchedBytes, failureCount, warningCount } = result;
   const count = (value: number, one: string, many = `${one}s`): string => `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
-  const head = options.dryRun === true ? "Dry run: nothing was written." : `Restored in ${formatDuration(durationMs)}${options.verify === true ? ", read back and compared" : ""}.`;
+  const head =
+    options.dryRun === true
+      ? "Dry run: nothing was written."
+      : `Restored in ${formatDuration(durationMs)}${options.verify === true ? ", read back and compared" : ""}.`;
   const lines = [
     head,
     `  ${count(files, "file")}, ${count(folders, "folder")}${others > 0 ? `, ${count(others, "other")}` : ""}: ${formatSize(bytes)}; fetched ${formatSize(fetchedBytes)}`,
     ...(kept > 0 ? [`  ${count(kept, "entry", "entries")} kept as they were`] : []),
     ...(failureCount > 0 ? [`  ${count(failureCount, "entry", "entries")} not restored; see above`] : []),
   ];
-  const fields = { dryRun: options.dryRun ?? false, files, folders, others, bytes, kept, fetchedBytes, failures: failureCount, warnings: warningCount, durationMs: Math.round(durationMs) };
+  const fields = {
+    dryRun: options.dryRun ?? false,
+    files,
+    folders,
+    others,
+    bytes,
+    kept,
+    fetchedBytes,
+    failures: failureCount,
+    warnings: warningCount,
+    durationMs: Math.round(durationMs),
+  };
   run.report("summary", fields, lines);
 }

@@ -29,7 +29,9 @@ export function registerStatus({ program, action }: Registry): void {
   const command = program
     .command("status")
     .summary("show account, vault, devices and who can open it")
-    .description("Shows the account and the vault. The head is the last entry of the verified journal: compare it between devices to be sure that the storage node shows all of them the same.")
+    .description(
+      "Shows the account and the vault. The head is the last entry of the verified journal: compare it between devices to be sure that the storage node shows all of them the same.",
+    )
     .option("--expect-head <hex>", "alarm unless the journal contains this entry, as another device showed it (at least 16 digits)")
     .addHelpText("after", "\nExamples:\n  holdfast status\n  holdfast status --expect-head 4f1c08e2ab9d6610 --json");
   action<StatusOptions>(command, async (run, options) => {
@@ -49,14 +51,21 @@ async function showStatus(run: Run, { expectHead }: StatusOptions): Promise<void
   const link = linkOf(run.ports, run.paths, connection);
   const journal = await link.refresh();
   if (expectHead !== undefined) checkExpected(expectHead, [...link.receivedMsByEntry().keys()]);
-  run.report("status", { ...accountFields(connection, account), ...journalFields(journal) }, [...accountLines(run, connection, account), ...journalLines(run, connection, journal)]);
+  run.report("status", { ...accountFields(connection, account), ...journalFields(journal) }, [
+    ...accountLines(run, connection, account),
+    ...journalLines(run, connection, journal),
+  ]);
 }
 
 /** The entry must be in the chain: as its head, or as one that others followed. */
 function checkExpected(expected: string, entries: readonly string[]): void {
   const wanted = expected.toLowerCase();
-  if (!/^[0-9a-f]*$/.test(wanted) || wanted.length < EXPECTED_DIGITS_MIN || wanted.length > 64) throw new Fault("input", `--expect-head: want ${EXPECTED_DIGITS_MIN} to 64 hexadecimal digits`);
-  if (!entries.some((entry) => entry.startsWith(wanted))) throw journalAlarm(`the journal does not contain entry ${wanted}: it is older than what you have seen elsewhere, or the storage node shows different journals to different devices`);
+  if (!/^[0-9a-f]*$/.test(wanted) || wanted.length < EXPECTED_DIGITS_MIN || wanted.length > 64)
+    throw new Fault("input", `--expect-head: want ${EXPECTED_DIGITS_MIN} to 64 hexadecimal digits`);
+  if (!entries.some((entry) => entry.startsWith(wanted)))
+    throw journalAlarm(
+      `the journal does not contain entry ${wanted}: it is older than what you have seen elsewhere, or the storage node shows different journals to different devices`,
+    );
 }
 
 function accountFields(connection: Connection, account: AccountAnswer): Record<string, unknown> {
@@ -96,7 +105,12 @@ function journalFields(journal: JournalState): Record<string, unknown> {
     epoch: journal.epoch,
     snapshots: journal.snapshots.size,
     lastBackup: newest === null ? null : { entry: bytesToHex(newest.entry), timeMs: newest.timeMs },
-    devices: [...journal.devices.values()].map(({ id, label, roles, revokedSeq }) => ({ id: bytesToHex(id), label, roles: [...roles], revoked: revokedSeq !== null })),
+    devices: [...journal.devices.values()].map(({ id, label, roles, revokedSeq }) => ({
+      id: bytesToHex(id),
+      label,
+      roles: [...roles],
+      revoked: revokedSeq !== null,
+    })),
     slots: personSlots(journal).map(({ record, type, label, timeMs }) => ({ record: bytesToHex(record), type: SLOT_NAMES.get(type), label, addedMs: timeMs })),
   };
 }
@@ -107,12 +121,18 @@ function journalLines(run: Run, connection: Connection, journal: JournalState): 
   const newest = newestSnapshot(journal);
   const ago = (timeMs: number): string => (nowMs - timeMs < 60_000 ? "just now" : `${formatAge(nowMs - timeMs)} ago`);
   const own = journal.devices.get(bytesToHex(connection.identity.device));
-  const devices = [...journal.devices.values()].map((device) => [shortHex(device.id), safeText(device.label), device.revokedSeq === null ? [...device.roles].join(", ") : "revoked"]);
+  const devices = [...journal.devices.values()].map((device) => [
+    shortHex(device.id),
+    safeText(device.label),
+    device.revokedSeq === null ? [...device.roles].join(", ") : "revoked",
+  ]);
   return [
     `Vault        ${bytesToHex(journal.vault)}, key epoch ${journal.epoch}`,
     head === null ? "Head         none: init was not finished; run it again" : `Head         ${head.seq}  ${bytesToHex(head.entry)}, ${ago(head.timeMs)}`,
     newest === null ? "Last backup  none" : `Last backup  ${shortHex(newest.entry)}, ${ago(newest.timeMs)}; ${journal.snapshots.size} in all`,
-    ...(own === undefined || own.revokedSeq !== null ? ["", `This device is ${own === undefined ? "not admitted" : "revoked"}: it cannot write to the vault.`] : []),
+    ...(own === undefined || own.revokedSeq !== null
+      ? ["", `This device is ${own === undefined ? "not admitted" : "revoked"}: it cannot write to the vault.`]
+      : []),
     "",
     "Devices",
     ...tableLines([["  ID", "LABEL", "ROLES"], ...devices.map(([id, ...rest]) => [`  ${id}`, ...rest])]),
@@ -124,7 +144,12 @@ function journalLines(run: Run, connection: Connection, journal: JournalState): 
 
 /** Slots of persons, as a table. */
 export function slotLines(journal: JournalState): string[] {
-  const rows = personSlots(journal).map(({ record, type, label, timeMs }) => [`  ${shortHex(record)}`, SLOT_NAMES.get(type) ?? "", safeText(label), formatTime(timeMs)]);
+  const rows = personSlots(journal).map(({ record, type, label, timeMs }) => [
+    `  ${shortHex(record)}`,
+    SLOT_NAMES.get(type) ?? "",
+    safeText(label),
+    formatTime(timeMs),
+  ]);
   return tableLines([["  ID", "OPENS WITH", "LABEL", "ADDED"], ...rows]);
 }
 

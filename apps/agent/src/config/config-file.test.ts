@@ -24,7 +24,13 @@ describe("configuration", () => {
   it("gives defaults and sets in their order", () => {
     const { defaults, sets } = parseConfig(GOOD, "holdfast.toml");
     assert.deepEqual(defaults, { exclude: ["*.tmp"], "exclude-caches": true, "exclude-larger-than": 1_610_612_736 });
-    assert.deepEqual(sets.map(({ name, paths, workers }) => [name, paths, workers]), [["home", ["/home"], undefined], ["etc", ["/etc", "/usr/local/etc"], 2]]);
+    assert.deepEqual(
+      sets.map(({ name, paths, workers }) => [name, paths, workers]),
+      [
+        ["home", ["/home"], undefined],
+        ["etc", ["/etc", "/usr/local/etc"], 2],
+      ],
+    );
   });
 
   it("names file and line of every fault", () => {

@@ -33,9 +33,7 @@ const settings = {
 };
 const configFile = z.strictObject({
   defaults: z.strictObject(settings).optional(),
-  set: z
-    .array(z.strictObject({ name: label, paths: z.array(absolutePath).min(1, "want at least one path"), ...settings }))
-    .optional(),
+  set: z.array(z.strictObject({ name: label, paths: z.array(absolutePath).min(1, "want at least one path"), ...settings })).optional(),
 });
 
 export type BackupSettings = z.output<z.ZodObject<typeof settings>>;
@@ -70,7 +68,8 @@ export function parseConfig(text: string, path: string): Config {
   const { defaults = {}, set: sets = [] } = parsed.data;
   for (const [index, { name }] of sets.entries()) {
     const first = sets.findIndex((other) => other.name === name);
-    if (first < index) throw new Fault("input", `${path}:${lineOfKey(text, ["set", index, "name"])}: set.${index}.name: ${JSON.stringify(name)} is the name of two sets`);
+    if (first < index)
+      throw new Fault("input", `${path}:${lineOfKey(text, ["set", index, "name"])}: set.${index}.name: ${JSON.stringify(name)} is the name of two sets`);
   }
   return { defaults, sets };
 }

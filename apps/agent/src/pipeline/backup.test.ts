@@ -29,6 +29,9 @@ import { rebuildIndex } from "./rebuild-index.ts";
 /** Node 20 cannot start a worker from TypeScript; there the built agent is tested by the integration suite. */
 const skip = Number(process.versions.node.split(".")[0]) < 22 ? "needs a runtime that runs TypeScript in workers" : false;
 
+/** Trees above the temporary folder, whose times others change meanwhile: that many may be new though nothing of ours changed. */
+const SHARED_TREES = tmpdir().split("/").length - 1;
+
 /** Wall time that can be moved: files are as old as the clock says, without waiting. */
 function movableClock(): Clock & { aheadMs: number } {
   const system = createSystemClock();
@@ -92,6 +95,7 @@ describe("backup", { skip, timeout: 120_000 }, () => {
   const read = (result: BackupResult) => readSnapshot(memory.node, memory.session, asRecordId(result.snapshot?.record as Uint8Array));
   const packCount = (): number =>
     [...memory.node.records.values()].filter((frame) => [RECORD_KINDS.contentPack, RECORD_KINDS.structurePack].includes(parseFrame(frame).kind as 3)).length;
+  const contentPackCount = (): number => [...memory.node.records.values()].filter((frame) => parseFrame(frame).kind === RECORD_KINDS.contentPack).length;
 
   function fill(): void {
     mkdirSync(`${source}/folder/empty`, { recursive: true });
@@ -123,13 +127,13 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     age();
     const first = await backup();
     age();
-    const packs = packCount();
+    const contentPacks = contentPackCount();
     const second = await backup();
     assert.equal(first.filesRead, 4);
     assert.equal(second.filesRead, 0);
-    assert.equal(second.newObjects, 0);
-    assert.equal(packCount(), packs);
-    assert.deepEqual((await read(second)).snapshot.root, (await read(first)).snapshot.root);
+    assert.ok(second.newObjects <= SHARED_TREES, `${second.newObjects} new objects`);
+    assert.equal(contentPackCount(), contentPacks);
+    assert.deepEqual((await read(second)).entries.get(source), (await read(first)).entries.get(source));
   });
 
   it("reads what changed, and only that", async () => {
@@ -215,9 +219,11 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     await backup();
     rmSync(`${root}/state/cache`, { recursive: true });
     age();
+    const contentPacks = contentPackCount();
     const second = await backup();
     assert.equal(second.filesRead, 4);
-    assert.equal(second.newObjects, 0);
+    assert.ok(second.newObjects <= SHARED_TREES, `${second.newObjects} new objects`);
+    assert.equal(contentPackCount(), contentPacks);
     const rebuilt = await rebuildIndex(memory.session);
     assert.ok(rebuilt.objects > 0);
   });

@@ -2,7 +2,7 @@
 import { isFault, utf8ToText } from "@holdfast/base";
 import { LINK_TARGET_BYTES_MAX, XATTRS_BYTES_MAX } from "@holdfast/protocol";
 import { ENTRY_FLAGS, type Entry, FILE_KINDS, type FileKind, type Xattr } from "@holdfast/vault";
-import { type EntryKind, type EntryStat, EntryStats, errnoOf, type FolderHandle, type Platform, STAT_ROW_WORDS } from "../platform/index.ts";
+import { type EntryKind, type EntryStat, EntryStats, errnoOf, type FolderHandle, type Platform, platformFault, STAT_ROW_WORDS } from "../platform/index.ts";
 import { IDENTITY } from "./batch.ts";
 import type { EntryDraft, Redraft } from "./tree-assembler.ts";
 
@@ -38,9 +38,10 @@ export class EntryDrafter {
     const stat = stats.entry(row);
     const { xattrs, flags } = this.#readXattrs(() => this.#platform.xattrsAt(folder, name), name);
     const linkTarget = stat.kind === "symlink" ? this.#platform.readLinkAt(folder, name) : null;
-    const target = linkTarget === null || linkTarget.length <= LINK_TARGET_BYTES_MAX ? linkTarget : null;
+    // A link without its target would be no link: the caller reports the entry and leaves it out.
+    if (linkTarget !== null && linkTarget.length > LINK_TARGET_BYTES_MAX) throw platformFault("readlink", "ENAMETOOLONG");
     const make = (from: EntryStat, words: Uint32Array, at: number): EntryDraft => ({
-      entry: { ...this.#entry(name, from, xattrs, flags), linkTarget: target },
+      entry: { ...this.#entry(name, from, xattrs, flags), linkTarget },
       identity: copyIdentity(words, at),
       modeWord: words[at + MODE_WORD] as number,
     });

@@ -153,7 +153,12 @@ export function diskFull(): Fault {
 }
 
 /** One pack's worth of `check` tasks for a file, in a buffer of their own. */
-export function checkTasks(folder: Uint8Array, name: Uint8Array, file: number, items: readonly { readonly position: number; readonly place: ObjectPlace }[]): Uint8Array {
+export function checkTasks(
+  folder: Uint8Array,
+  name: Uint8Array,
+  file: number,
+  items: readonly { readonly position: number; readonly place: ObjectPlace }[],
+): Uint8Array {
   const tasks = new ByteWriter();
   tasks.u8(TASKS.folder);
   tasks.bytes(folder);

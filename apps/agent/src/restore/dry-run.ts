@@ -1,5 +1,5 @@
 /** A restore that writes nothing: counts what would be written, and reports what could not be. */
-import { FILE_KINDS, type Entry, readContent } from "@holdfast/vault";
+import { type Entry, FILE_KINDS, readContent } from "@holdfast/vault";
 import { isDamage } from "./damage.ts";
 import { joinNames } from "./folder-chain.ts";
 import type { ObjectSource } from "./object-source.ts";

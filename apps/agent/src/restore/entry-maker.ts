@@ -39,7 +39,13 @@ export class EntryMaker {
   link(firstFolder: Uint8Array, firstName: Uint8Array, folder: Uint8Array, name: Uint8Array, replaces: boolean): void {
     const from = this.#folders.openToLink(firstFolder);
     const to = this.#folders.openToFinish(folder);
-    this.#put(to, name, replaces, (newName) => this.#platform.linkAt(from, firstName, to, newName), () => {});
+    this.#put(
+      to,
+      name,
+      replaces,
+      (newName) => this.#platform.linkAt(from, firstName, to, newName),
+      () => {},
+    );
   }
 
   /** Creates and finishes under the name, or under another that then takes the place of what has the name. What fails leaves nothing behind. */

@@ -7,15 +7,16 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isFault, utf8 } from "@holdfast/base";
 import { CborWriter, type Entry, FILE_KINDS, OBJECT_KINDS, writeEntry } from "@holdfast/vault";
+import { loadPlatform } from "../platform/index.ts";
 import { VaultBuilder } from "../testing/vault-builder.ts";
 import { FolderChain } from "./folder-chain.ts";
-import { loadPlatform } from "../platform/index.ts";
 import { restoreSnapshot } from "./restore.ts";
 import type { RestoreOptions } from "./restore-options.ts";
 
 const EVENTS = { onProgress: () => {}, onWarning: () => {}, onFailure: () => {} };
 
-const restore = (vault: VaultBuilder, target: string, options: Partial<RestoreOptions> = {}) => restoreSnapshot(vault.session(), "latest", { target, workers: 0, ...options }, EVENTS);
+const restore = (vault: VaultBuilder, target: string, options: Partial<RestoreOptions> = {}) =>
+  restoreSnapshot(vault.session(), "latest", { target, workers: 0, ...options }, EVENTS);
 
 async function inFolder(use: (path: string, vault: VaultBuilder) => Promise<void>): Promise<void> {
   const path = mkdtempSync(join(tmpdir(), "hostile-"));
@@ -57,7 +58,10 @@ describe("restore of hostile snapshots", () => {
         await vault.commit([folder, vault.file("good", [utf8("good")])]);
         const target = join(path, "target");
         const result = await restore(vault, target);
-        assert.deepEqual(result.failures.map((failure) => failure.path), ["evil"]);
+        assert.deepEqual(
+          result.failures.map((failure) => failure.path),
+          ["evil"],
+        );
         assert.deepEqual(readdirSync(path), ["target"]);
         assert.deepEqual(readdirSync(join(target, "evil")), []);
         assert.equal(readFileSync(join(target, "good"), "utf8"), "good");
@@ -93,14 +97,21 @@ describe("restore of hostile snapshots", () => {
       const split = vault.entry("split", { kind: FILE_KINDS.folder, subtree: vault.put(OBJECT_KINDS.tree, writer.bytes.slice(0, writer.length)) });
       await vault.commit([twice, split, vault.file("good", [utf8("good")])]);
       const result = await restore(vault, join(path, "target"));
-      assert.deepEqual(result.failures.map((failure) => failure.path), ["split", "twice"]);
+      assert.deepEqual(
+        result.failures.map((failure) => failure.path),
+        ["split", "twice"],
+      );
       assert.deepEqual(readdirSync(outside), []);
       assert.equal(readFileSync(join(path, "target", "good"), "utf8"), "good");
     }));
 
   it("does not write through a link that waits in the target", () =>
     inFolder(async (path, vault) => {
-      await vault.commit([vault.folder("folder", [vault.file("file", [utf8("new")])]), vault.file("plain", [utf8("new")]), vault.file("parts", [utf8("n"), utf8("ew")])]);
+      await vault.commit([
+        vault.folder("folder", [vault.file("file", [utf8("new")])]),
+        vault.file("plain", [utf8("new")]),
+        vault.file("parts", [utf8("n"), utf8("ew")]),
+      ]);
       const prepare = (name: string): { target: string; outside: string } => {
         const [target, outside] = [join(path, name), join(path, `${name} outside`)];
         mkdirSync(target);
@@ -125,7 +136,12 @@ describe("restore of hostile snapshots", () => {
     inFolder(async (path, vault) => {
       const chunk = vault.put(OBJECT_KINDS.chunk, utf8("not a tree"));
       const list = vault.entry("list", { sizeBytes: 10, content: { items: null, listId: vault.put(OBJECT_KINDS.tree, utf8("no list")) } });
-      await vault.commit([vault.entry("folder", { kind: FILE_KINDS.folder, subtree: chunk }), list, vault.entry("link", { kind: FILE_KINDS.symlink }), vault.file("good", [utf8("x")])]);
+      await vault.commit([
+        vault.entry("folder", { kind: FILE_KINDS.folder, subtree: chunk }),
+        list,
+        vault.entry("link", { kind: FILE_KINDS.symlink }),
+        vault.file("good", [utf8("x")]),
+      ]);
       const result = await restore(vault, path);
       assert.deepEqual(result.failures.map((failure) => failure.path).sort(), ["folder", "link", "list"]);
       assert.deepEqual(readdirSync(path).sort(), ["folder", "good"]);
@@ -135,7 +151,10 @@ describe("restore of hostile snapshots", () => {
     inFolder(async (path, vault) => {
       await vault.commit([vault.file("endless", [Number.MAX_SAFE_INTEGER]), vault.file("good", [utf8("x")])]);
       const result = await restore(vault, path);
-      assert.deepEqual(result.failures.map((failure) => failure.path), ["endless"]);
+      assert.deepEqual(
+        result.failures.map((failure) => failure.path),
+        ["endless"],
+      );
       assert.deepEqual(readdirSync(path), ["good"]);
     }));
 
@@ -171,8 +190,11 @@ describe("restore onto a full disk", () => {
     inFolder(async (path, vault) => {
       assert.equal(spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", path]).status, 0);
       try {
-        const content = (seed: number, byteCount: number) => Uint8Array.from({ length: byteCount }, (_, index) => (Math.imul(index + seed, 2_654_435_761) >>> 13) & 0xff);
-        const files = Array.from({ length: 8 }, (_, number) => vault.file(`file ${number}`, number % 2 === 0 ? [content(number, 600_000)] : [content(number, 300_000), content(number + 50, 300_000)]));
+        const content = (seed: number, byteCount: number) =>
+          Uint8Array.from({ length: byteCount }, (_, index) => (Math.imul(index + seed, 2_654_435_761) >>> 13) & 0xff);
+        const files = Array.from({ length: 8 }, (_, number) =>
+          vault.file(`file ${number}`, number % 2 === 0 ? [content(number, 600_000)] : [content(number, 300_000), content(number + 50, 300_000)]),
+        );
         await vault.commit(files, { totals: { files: 8, folders: 0, others: 0, plainBytes: 4_800_000 } });
         const fault = await restore(vault, join(path, "target"), { workers: 2 }).then(
           () => null,
@@ -205,4 +227,3 @@ function tryMount(): string | false {
   rmSync(path, { recursive: true, force: true });
   return isMounted ? false : "NOT RUN: may not mount";
 }
-

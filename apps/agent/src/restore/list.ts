@@ -31,7 +31,15 @@ export interface ListFormat {
 }
 
 const KIND_LETTERS: Readonly<Record<FileKind, string>> = { 1: "-", 2: "d", 3: "l", 4: "p", 5: "c", 6: "b", 7: "s" };
-const KIND_NAMES: Readonly<Record<FileKind, string>> = { 1: "file", 2: "folder", 3: "symlink", 4: "fifo", 5: "character-device", 6: "block-device", 7: "socket" };
+const KIND_NAMES: Readonly<Record<FileKind, string>> = {
+  1: "file",
+  2: "folder",
+  3: "symlink",
+  4: "fifo",
+  5: "character-device",
+  6: "block-device",
+  7: "socket",
+};
 const PERMISSIONS = "rwxrwxrwx";
 const TIME_MS_MAX = 8.64e15; // The last moment that a Date can say.
 
@@ -40,9 +48,16 @@ const TIME_MS_MAX = 8.64e15; // The last moment that a Date can say.
  *
  * @param onDamage - Told of parts that cannot be read; the rest is listed.
  */
-export async function* listSnapshot(session: ListSession, spec: string, options: ListOptions, onDamage: (path: string, reason: string) => void): AsyncGenerator<ListedEntry> {
+export async function* listSnapshot(
+  session: ListSession,
+  spec: string,
+  options: ListOptions,
+  onDamage: (path: string, reason: string) => void,
+): AsyncGenerator<ListedEntry> {
   const found = await findSnapshot(session, spec, options.filters ?? NO_FILTERS);
-  const index = await loadObjectIndex(session, found.epoch, (id, fault) => onDamage("", `index record ${bytesToHex(id).slice(0, 16)} left out: ${fault.message}`));
+  const index = await loadObjectIndex(session, found.epoch, (id, fault) =>
+    onDamage("", `index record ${bytesToHex(id).slice(0, 16)} left out: ${fault.message}`),
+  );
   const { load } = createObjectSource(session, found.epoch, index, await createZstdCompressor());
 
   async function* walk(tree: Parameters<typeof readFolderParts>[0], folder: Uint8Array): AsyncGenerator<ListedEntry> {
@@ -95,7 +110,7 @@ function listedFields(path: Uint8Array, entry: Entry): Readonly<Record<string, u
 }
 
 function permissionsOf(mode: number): string {
-  const letters = [...PERMISSIONS].map((letter, index) => ((mode >> (8 - index)) & 1) === 1 ? letter : "-");
+  const letters = [...PERMISSIONS].map((letter, index) => (((mode >> (8 - index)) & 1) === 1 ? letter : "-"));
   const special = (bit: number, at: number, letter: string): void => {
     if ((mode & bit) !== 0) letters[at] = letters[at] === "x" ? letter : letter.toUpperCase();
   };

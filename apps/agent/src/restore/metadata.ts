@@ -2,7 +2,7 @@
  * Metadata of restored entries: what a snapshot says, made safe and fit for this machine, and how it is set. The order is
  * that of platform.ts: owner, extended attributes, mode, times. What cannot be set is a warning; content counts more.
  */
-import { compareBytes, Fault, isFault, utf8 } from "@holdfast/base";
+import { compareBytes, type Fault, isFault, utf8 } from "@holdfast/base";
 import { type Entry, FILE_KINDS, type Xattr } from "@holdfast/vault";
 import { errnoOf, type FolderHandle, type Handle, type Platform } from "../platform/index.ts";
 import type { ByteReader, ByteWriter } from "./byte-stream.ts";

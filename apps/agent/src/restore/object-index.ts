@@ -9,7 +9,18 @@
 import { assert, bytesToHex, equalBytes, Fault } from "@holdfast/base";
 import { asSigningPublicKey, createVerifier } from "@holdfast/crypto";
 import { asRecordId, type ObjectId, parseFrameHead, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
-import { createRecordOpener, indexEntryAt, indexPackAt, type ObjectKind, PACK_CLASSES, type PackClass, type PackIndex, parseIndex, type StoredObject, verifyIndex } from "@holdfast/vault";
+import {
+  createRecordOpener,
+  indexEntryAt,
+  indexPackAt,
+  type ObjectKind,
+  PACK_CLASSES,
+  type PackClass,
+  type PackIndex,
+  parseIndex,
+  type StoredObject,
+  verifyIndex,
+} from "@holdfast/vault";
 import type { VaultSession } from "../session/session.ts";
 import { isDamage } from "./damage.ts";
 
@@ -165,7 +176,8 @@ export class ObjectIndex {
 function spreadId(objectId: Uint8Array, words: Uint32Array): Uint32Array {
   for (let word = 0; word < ID_WORDS; word++) {
     const at = word * 4;
-    words[word] = ((objectId[at] as number) | ((objectId[at + 1] as number) << 8) | ((objectId[at + 2] as number) << 16) | ((objectId[at + 3] as number) << 24)) >>> 0;
+    words[word] =
+      ((objectId[at] as number) | ((objectId[at + 1] as number) << 8) | ((objectId[at + 2] as number) << 16) | ((objectId[at + 3] as number) << 24)) >>> 0;
   }
   return words;
 }

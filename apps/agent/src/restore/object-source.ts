@@ -16,7 +16,12 @@ export interface ObjectSource {
   locate(objectId: ObjectId): ObjectPlace | null;
 }
 
-export function createObjectSource(session: Pick<VaultSession, "vault" | "keys" | "store">, epoch: number, index: ObjectIndex, compressor: Compressor): ObjectSource {
+export function createObjectSource(
+  session: Pick<VaultSession, "vault" | "keys" | "store">,
+  epoch: number,
+  index: ObjectIndex,
+  compressor: Compressor,
+): ObjectSource {
   const keys = session.keys.get(epoch);
   if (keys === undefined) throw new Fault("missing", `snapshot: this device has no keys of epoch ${epoch}`);
   const hashObject = createObjectIdHasher(keys.objectId);

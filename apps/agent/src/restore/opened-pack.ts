@@ -16,7 +16,8 @@ export async function openPack(job: RestoreJob, opener: RecordOpener, hashObject
   return {
     async read(object) {
       // Equal files lie beside one another in the plan.
-      if (last !== null && last.object.offset === object.offset && last.object.plainBytes === object.plainBytes && sameId(last.object, object)) return last.plaintext;
+      if (last !== null && last.object.offset === object.offset && last.object.plainBytes === object.plainBytes && sameId(last.object, object))
+        return last.plaintext;
       const plaintext = openObject(object, await stored(object), hashObject, compressor);
       last = { object, plaintext };
       return plaintext;

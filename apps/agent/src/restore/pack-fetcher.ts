@@ -5,8 +5,8 @@
 import { Fault } from "@holdfast/base";
 import { aes256Gcm } from "@holdfast/crypto";
 import { FRAME_HEAD_BYTES_MAX, type RecordStore } from "@holdfast/protocol";
-import type { IndexedPackPlace } from "./object-index.ts";
 import { isDamage } from "./damage.ts";
+import type { IndexedPackPlace } from "./object-index.ts";
 import type { RestoreJob } from "./tasks.ts";
 
 /** Where an object lies in the plaintext of its pack. */

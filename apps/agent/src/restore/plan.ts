@@ -5,13 +5,13 @@
  */
 import { assert } from "@holdfast/base";
 import type { ObjectId } from "@holdfast/protocol";
-import type { FileHandle } from "../platform/index.ts";
 import { DIRECTORY_ENTRY_BYTES, type Entry } from "@holdfast/vault";
+import type { FileHandle } from "../platform/index.ts";
 import { ByteWriter } from "./byte-stream.ts";
-import type { ObjectIndex, ObjectPlace } from "./object-index.ts";
-import { type Metadata, writeMetadata } from "./metadata.ts";
-import type { PlainSpan } from "./pack-fetcher.ts";
 import { joinNames } from "./folder-chain.ts";
+import { type Metadata, writeMetadata } from "./metadata.ts";
+import type { ObjectIndex, ObjectPlace } from "./object-index.ts";
+import type { PlainSpan } from "./pack-fetcher.ts";
 import { REPLACES, TASKS, writeObject } from "./tasks.ts";
 
 /** A folder of the target in the making. It is finished when it was left and nothing in it is pending. */

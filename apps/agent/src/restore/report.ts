@@ -69,6 +69,17 @@ export class Report {
   result(): RestoreResult {
     const { files, folders, others, bytes, kept, fetchedBytes } = this;
     const failureCount = this.#failureCount;
-    return { files, folders, others, bytes, kept, fetchedBytes, failures: this.#failures, failureCount, warningCount: this.#warningCount, exitCode: failureCount > 0 ? 3 : 0 };
+    return {
+      files,
+      folders,
+      others,
+      bytes,
+      kept,
+      fetchedBytes,
+      failures: this.#failures,
+      failureCount,
+      warningCount: this.#warningCount,
+      exitCode: failureCount > 0 ? 3 : 0,
+    };
   }
 }

@@ -112,7 +112,9 @@ class RestoreThread {
 /** Buffers that may be moved: those that hold nothing else. Others are copied. */
 function buffersOf(job: RestoreJob): ArrayBuffer[] {
   const views = [job.tasks, ...(job.frame === null ? [] : [job.frame]), ...job.runs.map(({ bytes }) => bytes)];
-  const buffers = views.filter((view) => view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength).map((view) => view.buffer as ArrayBuffer);
+  const buffers = views
+    .filter((view) => view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength)
+    .map((view) => view.buffer as ArrayBuffer);
   return [...new Set(buffers)];
 }
 

@@ -17,7 +17,17 @@ import { ByteReader } from "./byte-stream.ts";
 import { FolderChain, joinNames } from "./folder-chain.ts";
 import { applyMetadata, isDiskFull, readMetadata, reasonOf } from "./metadata.ts";
 import { type OpenedPack, openPack } from "./opened-pack.ts";
-import { type JobDone, readObject, REPLACES, type RestoreJob, type RestoreMessage, type RestoreRequest, type RestoreWorkerData, type TaskFailure, TASKS } from "./tasks.ts";
+import {
+  type JobDone,
+  REPLACES,
+  type RestoreJob,
+  type RestoreMessage,
+  type RestoreRequest,
+  type RestoreWorkerData,
+  readObject,
+  TASKS,
+  type TaskFailure,
+} from "./tasks.ts";
 
 export type { RestoreWorkerData } from "./tasks.ts";
 
@@ -216,7 +226,15 @@ class JobReport {
   }
 
   done(): JobDone {
-    return { type: "done", job: this.#job, files: this.#files, bytes: this.#bytes, failures: this.#failures, warnings: this.#warnings, diskFull: this.diskFull };
+    return {
+      type: "done",
+      job: this.#job,
+      files: this.#files,
+      bytes: this.#bytes,
+      failures: this.#failures,
+      warnings: this.#warnings,
+      diskFull: this.diskFull,
+    };
   }
 }
 

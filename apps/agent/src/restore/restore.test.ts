@@ -1,6 +1,19 @@
 /** Restores of small vaults into temporary folders: what comes back is what was put in, and nothing else is touched. */
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -107,7 +120,12 @@ for (const workers of THREAD_COUNTS) {
         const stat = statSync(join(path, "holes"));
         assert.equal(stat.size, 2 * HOLE + 6);
         assert.ok(stat.blocks * 512 < 1024 * 1024, `takes ${stat.blocks} blocks`);
-        assert.equal(readFileSync(join(path, "holes")).subarray(HOLE, HOLE + 6).toString(), "middle");
+        assert.equal(
+          readFileSync(join(path, "holes"))
+            .subarray(HOLE, HOLE + 6)
+            .toString(),
+          "middle",
+        );
         assert.equal(statSync(join(path, "nothing")).size, HOLE);
       }));
 
@@ -184,7 +202,10 @@ describe("restoreSnapshot", () => {
       ]);
       const result = await restore(vault, path, { preferNative: false, verify: true });
       assert.deepEqual(readdirSync(path).sort(), ["file", "second"]);
-      assert.deepEqual(result.failures.map((failure) => failure.path), ["pipe"]);
+      assert.deepEqual(
+        result.failures.map((failure) => failure.path),
+        ["pipe"],
+      );
       assert.equal(result.warnings.length, 1);
       assert.equal(statSync(join(path, "file")).size, 300_010);
     }));
@@ -193,7 +214,10 @@ describe("restoreSnapshot", () => {
     inFolder(async (path, vault) => {
       const name = Uint8Array.of(0x66, 0xff, 0x0a);
       const modified = { seconds: -5, nanoseconds: 7 };
-      await vault.commit([vault.folder(name, [vault.file(name, [utf8("x")], { modified })], { modified }), vault.entry("pipe", { kind: FILE_KINDS.fifo, mode: 0o620, modified })]);
+      await vault.commit([
+        vault.folder(name, [vault.file(name, [utf8("x")], { modified })], { modified }),
+        vault.entry("pipe", { kind: FILE_KINDS.fifo, mode: 0o620, modified }),
+      ]);
       const result = await restore(vault, path);
       assert.deepEqual(result.failures, []);
       const folder = platform.openFolder(new Uint8Array([...utf8(`${path}/`), ...name]));
@@ -210,7 +234,11 @@ describe("restoreSnapshot", () => {
   it("gives owners back by name where the name is known here, else by number, or not at all", { skip: UNLESS_ROOT }, () =>
     inFolder(async (path, vault) => {
       const owned = { uid: 4242, gid: 4243, user: "root", group: "no such group here" };
-      await vault.commit([vault.file("file", [utf8("x")], owned), vault.folder("folder", [], owned), vault.entry("link", { kind: FILE_KINDS.symlink, linkTarget: utf8("x"), ...owned })]);
+      await vault.commit([
+        vault.file("file", [utf8("x")], owned),
+        vault.folder("folder", [], owned),
+        vault.entry("link", { kind: FILE_KINDS.symlink, linkTarget: utf8("x"), ...owned }),
+      ]);
       const ownersIn = async (name: string, options: Partial<RestoreOptions>) => {
         const target = join(path, name);
         assert.deepEqual((await restore(vault, target, options)).failures, []);
@@ -256,7 +284,9 @@ describe("restoreSnapshot", () => {
 
   it("restores the content of the folder behind the colon, or the one file", () =>
     inFolder(async (path, vault) => {
-      await vault.commit([vault.folder("data", [vault.folder("sub", [vault.file("x", [utf8("1")]), vault.file("y", [utf8("2")])]), vault.file("z", [utf8("3")])])]);
+      await vault.commit([
+        vault.folder("data", [vault.folder("sub", [vault.file("x", [utf8("1")]), vault.file("y", [utf8("2")])]), vault.file("z", [utf8("3")])]),
+      ]);
       const list = async (spec: string): Promise<string[]> => {
         const target = join(path, spec.replaceAll("/", "_"));
         await restore(vault, target, {}, spec);
@@ -272,7 +302,10 @@ describe("restoreSnapshot", () => {
   it("takes what is included and leaves what is excluded, making only folders that are needed", () =>
     inFolder(async (path, vault) => {
       const text = (name: string) => vault.file(name, [utf8(name)]);
-      await vault.commit([vault.folder("a", [vault.folder("keep", [text("1.txt"), text("2.bin")]), text("3.txt")]), vault.folder("b", [vault.folder("c", [text("4.bin")])])]);
+      await vault.commit([
+        vault.folder("a", [vault.folder("keep", [text("1.txt"), text("2.bin")]), text("3.txt")]),
+        vault.folder("b", [vault.folder("c", [text("4.bin")])]),
+      ]);
       const list = async (name: string, options: Partial<RestoreOptions>): Promise<string[]> => {
         const target = join(path, name);
         await restore(vault, target, options);
@@ -298,7 +331,13 @@ describe("restoreSnapshot", () => {
     inFolder(async (path, vault) => {
       const time = { modified: { seconds: 1_600_000_000, nanoseconds: 0 } };
       const link = vault.entry("link", { kind: FILE_KINDS.symlink, linkTarget: utf8("new"), ...time });
-      await vault.commit([vault.file("same", [utf8("new")], time), vault.file("other", [utf8("new")], time), vault.file("big", [noise(10, 1), noise(10, 2)], time), link, vault.file("gone", [utf8("new")], time)]);
+      await vault.commit([
+        vault.file("same", [utf8("new")], time),
+        vault.file("other", [utf8("new")], time),
+        vault.file("big", [noise(10, 1), noise(10, 2)], time),
+        link,
+        vault.file("gone", [utf8("new")], time),
+      ]);
       const prepare = (name: string): string => {
         const target = join(path, name);
         mkdirSync(target);
@@ -350,11 +389,17 @@ describe("restoreSnapshot", () => {
 
   it("writes nothing in a dry run, and tells what it would do and could not", () =>
     inFolder(async (path, vault) => {
-      const lost = vault.entry("lost", { sizeBytes: 3, content: { items: [{ objectId: vault.put(1, utf8("abc")).map((byte) => byte ^ 1) as never, plainBytes: 3 }], listId: null } });
+      const lost = vault.entry("lost", {
+        sizeBytes: 3,
+        content: { items: [{ objectId: vault.put(1, utf8("abc")).map((byte) => byte ^ 1) as never, plainBytes: 3 }], listId: null },
+      });
       await vault.commit([vault.folder("a", [vault.file("file", [utf8("four")])]), lost]);
       const result = await restore(vault, join(path, "target"), { dryRun: true });
       assert.deepEqual([result.files, result.folders, result.bytes, result.exitCode], [1, 1, 4, 3]);
-      assert.deepEqual(result.failures.map((failure) => failure.path), ["lost"]);
+      assert.deepEqual(
+        result.failures.map((failure) => failure.path),
+        ["lost"],
+      );
       assert.equal(existsSync(join(path, "target")), false);
     }));
 
@@ -377,7 +422,10 @@ describe("restoreSnapshot", () => {
       await vault.commit([bad, vault.folder("good", [vault.file("kept", [utf8("y")])])]);
       vault.damage(vault.structurePacks[0] as NonNullable<(typeof vault.structurePacks)[0]>);
       const result = await restore(vault, path);
-      assert.deepEqual(result.failures.map((failure) => failure.path), ["bad"]);
+      assert.deepEqual(
+        result.failures.map((failure) => failure.path),
+        ["bad"],
+      );
       assert.equal(result.exitCode, 3);
       assert.equal(readFileSync(join(path, "good", "kept"), "utf8"), "y");
     }));
@@ -396,7 +444,9 @@ describe("restoreSnapshot", () => {
       await vault.commit(Array.from({ length: 600 }, (_, number) => vault.file(`file ${number}`, [noise(10, number), noise(10, number + 1)])));
       const signal = AbortSignal.abort(new Error("told to"));
       await assert.rejects(restore(vault, path, { signal }), /told to/);
-      assert.deepEqual(readdirSync(path).filter((name) => name.startsWith(".holdfast-")), []);
+      assert.deepEqual(
+        readdirSync(path).filter((name) => name.startsWith(".holdfast-")),
+        [],
+      );
     }));
 });
-

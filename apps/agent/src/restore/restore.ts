@@ -10,22 +10,22 @@ import { createZstdCompressor } from "@holdfast/vault/node";
 import { loadPlatform, type Platform } from "../platform/index.ts";
 import type { VaultSession } from "../session/session.ts";
 import { checkTasks, Dispatcher } from "./dispatcher.ts";
+import { countRestore } from "./dry-run.ts";
 import { EntryMaker } from "./entry-maker.ts";
 import { FileMaker } from "./file-maker.ts";
 import { FolderMaker, targetFolder } from "./folder-maker.ts";
-import { createOwnerMap, isDiskFull, metadataOf, type MetadataRules } from "./metadata.ts";
+import { createOwnerMap, isDiskFull, type MetadataRules, metadataOf } from "./metadata.ts";
 import { loadObjectIndex, type ObjectIndex, type ObjectPlace } from "./object-index.ts";
 import { createObjectSource, type ObjectSource } from "./object-source.ts";
 import { createPathFilter } from "./path-filter.ts";
 import { type FileState, Plan } from "./plan.ts";
 import { Report } from "./report.ts";
 import type { RestoreEvents, RestoreOptions, RestoreResult } from "./restore-options.ts";
-import { Restorer } from "./restorer.ts";
 import { type RestoreThreads, startRestoreThreads } from "./restore-thread.ts";
-import { findSnapshot, type FoundSnapshot, NO_FILTERS } from "./snapshot-source.ts";
+import { Restorer } from "./restorer.ts";
+import { type FoundSnapshot, findSnapshot, NO_FILTERS } from "./snapshot-source.ts";
 import { prepareTarget } from "./target.ts";
 import { findPath } from "./tree-reader.ts";
-import { countRestore } from "./dry-run.ts";
 
 /** What restoring needs of a session: nothing that must outlive it. */
 export type RestoreSession = Pick<VaultSession, "ports" | "vault" | "keys" | "store" | "journal" | "receivedMs">;
@@ -73,7 +73,15 @@ class RestoreRun {
   readonly #index: ObjectIndex;
   readonly #source: ObjectSource;
 
-  constructor(session: RestoreSession, found: FoundSnapshot, options: RestoreOptions, platform: Platform, report: Report, index: ObjectIndex, source: ObjectSource) {
+  constructor(
+    session: RestoreSession,
+    found: FoundSnapshot,
+    options: RestoreOptions,
+    platform: Platform,
+    report: Report,
+    index: ObjectIndex,
+    source: ObjectSource,
+  ) {
     this.#session = session;
     this.#found = found;
     this.#options = options;
@@ -83,7 +91,11 @@ class RestoreRun {
     this.#source = source;
   }
 
-  async run(root: Parameters<Restorer["run"]>[0], decision: Parameters<Restorer["run"]>[2], filter: ReturnType<typeof createPathFilter>["filter"]): Promise<RestoreResult> {
+  async run(
+    root: Parameters<Restorer["run"]>[0],
+    decision: Parameters<Restorer["run"]>[2],
+    filter: ReturnType<typeof createPathFilter>["filter"],
+  ): Promise<RestoreResult> {
     const options = this.#options;
     const platform = this.#platform;
     const report = this.#report;
@@ -148,10 +160,14 @@ class RestoreRun {
 
   #diskFull(cause: Fault, target: Uint8Array): Fault {
     const missingBytes = Math.max(1, this.#report.bytesLeft - this.#platform.freeBytes(target));
-    return new Fault("transport", `restore: no room left in the target, at least ${missingBytes} bytes are missing; make room and restore again with --overwrite if-changed`, {
-      cause,
-      detail: { errno: "ENOSPC", missingBytes },
-    });
+    return new Fault(
+      "transport",
+      `restore: no room left in the target, at least ${missingBytes} bytes are missing; make room and restore again with --overwrite if-changed`,
+      {
+        cause,
+        detail: { errno: "ENOSPC", missingBytes },
+      },
+    );
   }
 
   /** Reads files of many parts back, some parts at a time. */

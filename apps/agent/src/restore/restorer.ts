@@ -15,7 +15,7 @@ import { isDiskFull, type Metadata, reasonOf } from "./metadata.ts";
 import type { ObjectIndex, ObjectPlace } from "./object-index.ts";
 import type { ObjectSource } from "./object-source.ts";
 import type { PathDecision, PathFilter } from "./path-filter.ts";
-import { type FileState, type FolderState, pathIn, type Plan } from "./plan.ts";
+import { type FileState, type FolderState, type Plan, pathIn } from "./plan.ts";
 import type { Report } from "./report.ts";
 import type { Overwrite } from "./restore-options.ts";
 import { readFolderParts } from "./tree-reader.ts";
@@ -87,7 +87,9 @@ export class Restorer {
   async #walk(root: Parameters<typeof readFolderParts>[0], folder: FolderState, decision: PathDecision, depth: number): Promise<void> {
     const { source, report } = this.#options;
     if (depth > PATH_DEPTH_MAX) return report.fail(folder.path, `more than ${PATH_DEPTH_MAX} folders deep`);
-    for await (const entries of readFolderParts(root, source.load, (fault) => report.fail(folder.path, `entries of the folder cannot be read: ${fault.message}`))) {
+    for await (const entries of readFolderParts(root, source.load, (fault) =>
+      report.fail(folder.path, `entries of the folder cannot be read: ${fault.message}`),
+    )) {
       this.#openEntries += entries.length;
       if (this.#openEntries > OPEN_ENTRIES_MAX) report.fail(folder.path, "the folders above hold too many entries to be read together");
       else for (const entry of entries) await this.#entry(entry, folder, decision, depth);
@@ -308,4 +310,3 @@ function missingContent(entry: Entry): string | null {
 function isOfEntry(error: Fault): boolean {
   return typeof error.detail.errno === "string" || error.code === "input" || isDamage(error);
 }
-

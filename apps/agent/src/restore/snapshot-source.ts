@@ -80,9 +80,18 @@ export function matchesFilters(snapshot: Snapshot, filters: SnapshotFilters): bo
 export function parseSpec(spec: string): { readonly name: string; readonly path: readonly Uint8Array[] } {
   const colon = spec.indexOf(":");
   const name = (colon === -1 ? spec : spec.slice(0, colon)).toLowerCase();
-  if (name !== LATEST && !/^[0-9a-f]+$/.test(name)) throw new Fault("input", `snapshot: got ${printable(utf8(name))}, want latest or hexadecimal digits of an id`);
-  if (name !== LATEST && name.length < PREFIX_DIGITS_MIN) throw new Fault("input", `snapshot: got ${name.length} digits of an id, want at least ${PREFIX_DIGITS_MIN}`);
-  const path = colon === -1 ? [] : spec.slice(colon + 1).split("/").filter((step) => step !== "").map(utf8);
+  if (name !== LATEST && !/^[0-9a-f]+$/.test(name))
+    throw new Fault("input", `snapshot: got ${printable(utf8(name))}, want latest or hexadecimal digits of an id`);
+  if (name !== LATEST && name.length < PREFIX_DIGITS_MIN)
+    throw new Fault("input", `snapshot: got ${name.length} digits of an id, want at least ${PREFIX_DIGITS_MIN}`);
+  const path =
+    colon === -1
+      ? []
+      : spec
+          .slice(colon + 1)
+          .split("/")
+          .filter((step) => step !== "")
+          .map(utf8);
   for (const step of path) if (!isName(step)) throw new Fault("input", `snapshot path: ${printable(step)} is not a name`);
   return { name, path };
 }

@@ -1,9 +1,9 @@
 /** The folder that a restore writes into: found or made, and refused when it holds something that nobody said may go. */
 import { assert, Fault } from "@holdfast/base";
-import { EntryStats, errnoOf, FolderListing, type FolderHandle, type Platform } from "../platform/index.ts";
+import { EntryStats, errnoOf, type FolderHandle, FolderListing, type Platform } from "../platform/index.ts";
 import type { Target } from "./folder-chain.ts";
-import type { Overwrite } from "./restore-options.ts";
 import { printable } from "./printable.ts";
+import type { Overwrite } from "./restore-options.ts";
 
 export interface PreparedTarget {
   readonly target: Target;

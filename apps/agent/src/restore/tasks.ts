@@ -65,7 +65,11 @@ export interface JobDone {
 /** What a worker is told. After `end` it lets go of all it holds and says `ended`. */
 export type RestoreRequest = RestoreJob | { readonly type: "end" };
 
-export type RestoreMessage = { readonly type: "ready" | "ended" } | JobDone | { readonly type: "broken"; readonly message: string; readonly stack: string };
+export type RestoreMessage =
+  | { readonly type: "ready" }
+  | { readonly type: "ended" }
+  | JobDone
+  | { readonly type: "broken"; readonly message: string; readonly stack: string };
 
 /** What a restore needs to know of a chunk to read it out of its pack. */
 export function writeObject(writer: ByteWriter, object: StoredObject): void {

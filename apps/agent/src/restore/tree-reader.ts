@@ -25,14 +25,20 @@ interface FolderReader {
 }
 
 /** @param claim - What the parent says of the node, or `null` for the topmost. */
-async function* readNode(reader: FolderReader, objectId: ObjectId, claim: { readonly level: number; readonly firstName: Uint8Array } | null): AsyncGenerator<readonly Entry[]> {
+async function* readNode(
+  reader: FolderReader,
+  objectId: ObjectId,
+  claim: { readonly level: number; readonly firstName: Uint8Array } | null,
+): AsyncGenerator<readonly Entry[]> {
   let node: ReturnType<typeof parseTree>;
   try {
     node = parseTree(await reader.load(objectId));
     const firstName = node.entries === null ? node.children[0]?.firstName : node.entries[0]?.name;
     if (claim !== null && node.level !== claim.level) throw new Fault("format", `tree: got level ${node.level}, want ${claim.level}`);
-    if (claim !== null && (firstName === undefined || compareBytes(firstName, claim.firstName) !== 0)) throw new Fault("format", "tree: node does not begin as its parent says");
-    if (firstName !== undefined && node.entries !== null && compareBytes(reader.lastName, firstName) >= 0) throw new Fault("format", "tree: names not in order");
+    if (claim !== null && (firstName === undefined || compareBytes(firstName, claim.firstName) !== 0))
+      throw new Fault("format", "tree: node does not begin as its parent says");
+    if (firstName !== undefined && node.entries !== null && compareBytes(reader.lastName, firstName) >= 0)
+      throw new Fault("format", "tree: names not in order");
   } catch (error) {
     if (!isDamage(error)) throw error;
     reader.onDamage(error);
@@ -67,7 +73,14 @@ export async function findPath(root: ObjectId, path: readonly Uint8Array[], load
   let found: Entry | null = null;
   for (const [index, name] of path.entries()) {
     found = tree === null ? null : await findEntry(tree, name, load);
-    if (found === null) throw new Fault("missing", `snapshot path: it has no ${path.slice(0, index + 1).map(printable).join("/")}`);
+    if (found === null)
+      throw new Fault(
+        "missing",
+        `snapshot path: it has no ${path
+          .slice(0, index + 1)
+          .map(printable)
+          .join("/")}`,
+      );
     tree = found.subtree;
   }
   assert(found !== null, "snapshot path: has a step");

@@ -1,7 +1,7 @@
 /**
  * A connection with both bonds to the storage node of this state folder. Before it dials, the certificate gate must pass.
  */
-import { equalBytes, Fault } from "@holdfast/base";
+import { equalBytes, Fault, isFault } from "@holdfast/base";
 import { createHttpRecordStore, createHttpsNet, createSignedSession, type SignedSession } from "@holdfast/client";
 import { type Signer, sha256 } from "@holdfast/crypto";
 import { spkiHashOfCertificate } from "@holdfast/pki";
@@ -9,6 +9,7 @@ import { type AccountAnswer, accountAnswer, encodeMessage, parseMessage, type Re
 import { type Identity, requireIdentity } from "../state/identity.ts";
 import type { StatePaths } from "../state/state-paths.ts";
 import { readDeviceSigner } from "./device-keys.ts";
+import { isRenewalDue, renewCertificate } from "./renew-certificate.ts";
 import type { Ports } from "./session.ts";
 import { passGate, type TlsFiles } from "./tls-files.ts";
 
@@ -28,8 +29,10 @@ export interface ConnectOptions {
   readonly paths: StatePaths;
   /** Variables of the environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Told of retries and of a renewed certificate. */
+  /** Told of retries, and of a renewal that failed. */
   readonly onNote?: (note: string) => void;
+  /** Whether a certificate that is due is renewed: only under the lock of the state folder. */
+  readonly mayRenew?: boolean;
 }
 
 /** A runtime that was told to accept any certificate would make the first bond worthless. */
@@ -39,7 +42,7 @@ export function refuseUnverifiedTls(environment: ConnectOptions["environment"]):
   }
 }
 
-/** Dials lazily: the first request opens a socket. Not enrolled: `input`; the gate: `certificate`. */
+/** Dials lazily: the first request opens a socket. A certificate that is due is renewed first. Not enrolled: `input`; the gate: `certificate`. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { ports, paths } = options;
   refuseUnverifiedTls(options.environment);
@@ -49,15 +52,46 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   if (!equalBytes(await spkiHashOfCertificate(files.rootPem), identity.rootSpkiSha256)) {
     throw new Fault("certificate", `${paths.tlsRoot}: is not the root that the invite pinned; enrol again with a new invite (holdfast enroll CODE --force)`);
   }
-  return assemble(options, identity, signer, files);
+  const current = options.mayRenew === true && isRenewalDue(files, ports.clock.nowMs()) ? await renewed(options, identity, signer, files) : files;
+  return assemble(identity, signer, current, dial(options, identity, signer, current));
 }
 
-function assemble(options: ConnectOptions, identity: Identity, signer: Signer, files: TlsFiles): Connection {
+interface Dialled extends AsyncDisposable {
+  readonly session: SignedSession;
+}
+
+function dial(options: ConnectOptions, identity: Identity, signer: Signer, files: TlsFiles): Dialled {
   const { clock, random } = options.ports;
   const { host, agentPort: port, device } = identity;
   const net = createHttpsNet({ host, port, rootPem: files.rootPem, identity: { certificatePem: files.chainPem, keyPem: files.keyPem }, minVersion: "TLSv1.3" });
   const onRetry = (fault: Error, delayMs: number): void => options.onNote?.(`${fault.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
-  const session = createSignedSession({ net, clock, random, host, port, device, sign: (base) => signer.sign("request", base), sha256: (bytes) => sha256(bytes), retry: { onRetry } });
+  const session = createSignedSession({
+    net,
+    clock,
+    random,
+    host,
+    port,
+    device,
+    sign: (base) => signer.sign("request", base),
+    sha256: (bytes) => sha256(bytes),
+    retry: { onRetry },
+  });
+  return { session, [Symbol.asyncDispose]: () => net[Symbol.asyncDispose]() };
+}
+
+/** The renewed files. What stands in the way of a renewal, the network aside, is told and tried again at the next run: the old certificate still holds. */
+async function renewed(options: ConnectOptions, identity: Identity, signer: Signer, files: TlsFiles): Promise<TlsFiles> {
+  await using dialled = dial(options, identity, signer, files);
+  try {
+    return await renewCertificate(options.ports, options.paths, dialled.session, files);
+  } catch (error) {
+    if (!isFault(error) || error.code === "transport") throw error;
+    options.onNote?.(`the certificate of this device could not be renewed: ${error.message}`);
+    return files;
+  }
+}
+
+function assemble(identity: Identity, signer: Signer, files: TlsFiles, { session, ...dialled }: Dialled): Connection {
   return {
     identity,
     signer,
@@ -67,7 +101,7 @@ function assemble(options: ConnectOptions, identity: Identity, signer: Signer, f
     async createVault(vault) {
       await session.send({ method: "POST", target: "/v1/vaults", body: [encodeMessage({ vault })] });
     },
-    [Symbol.asyncDispose]: () => net[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => dialled[Symbol.asyncDispose](),
   };
 }
 

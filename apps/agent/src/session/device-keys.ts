@@ -27,7 +27,8 @@ const SLOT_LABEL = "device";
 export function readDeviceSigner(disk: Disk, paths: StatePaths, identity: Identity): Signer {
   const seed = requireOwnFile(disk, paths.deviceKey, SEED_BYTES, "this device's key is lost: enrol it again with a new invite (holdfast enroll CODE --force)");
   const signer = createSigner(asSigningSeed(seed));
-  if (!equalBytes(deviceIdOf(signer.publicKey), identity.device)) throw new Fault("format", `${paths.deviceKey}: is the key of another device than ${paths.identity} names; restore both from one copy, or enrol again`);
+  if (!equalBytes(deviceIdOf(signer.publicKey), identity.device))
+    throw new Fault("format", `${paths.deviceKey}: is the key of another device than ${paths.identity} names; restore both from one copy, or enrol again`);
   return signer;
 }
 
@@ -38,7 +39,11 @@ export async function writeDeviceSlot(ports: Ports, paths: StatePaths, vaultId: 
   // The key stays from slot to slot: a crash between two files would else leave a slot that nothing opens.
   const present = readOwnFile(disk, paths.deviceSlotKey, SEED_BYTES);
   const slotKey = present?.length === SEED_BYTES ? asInputKey(present) : generateSlotKey(random);
-  const { body } = await createSlot(random, { vaultId, createdMs, label: SLOT_LABEL, secrets: { ownerSeed: null, epochs } }, { type: "device", deviceId, slotKey });
+  const { body } = await createSlot(
+    random,
+    { vaultId, createdMs, label: SLOT_LABEL, secrets: { ownerSeed: null, epochs } },
+    { type: "device", deviceId, slotKey },
+  );
   disk.writeFile(paths.deviceSlotKey, slotKey, OWN_FILE_MODE);
   disk.writeFile(paths.deviceSlot, encodeFrame(RECORD_KINDS.slot, 0, 0, body), OWN_FILE_MODE);
 }
@@ -51,7 +56,8 @@ export async function readDeviceEpochs(disk: Disk, paths: StatePaths, vaultId: V
   if (frame === null) throw new Fault("missing", `${paths.deviceSlot}: missing; ${mend}`);
   try {
     const slot = parseSlot(parseFrameOf(RECORD_KINDS.slot, frame).body);
-    if (slot.parameters.type !== "device" || !equalBytes(slot.parameters.deviceId, deviceId) || !equalBytes(slot.vaultId, vaultId)) throw new Fault("integrity", "slot: of another device or vault");
+    if (slot.parameters.type !== "device" || !equalBytes(slot.parameters.deviceId, deviceId) || !equalBytes(slot.vaultId, vaultId))
+      throw new Fault("integrity", "slot: of another device or vault");
     const { epochs } = await openSlot(slot, { type: "device", slotKey });
     return new Map(epochs.map(({ epoch, secret }) => [epoch, deriveEpochKeys(secret, vaultId, epoch)]));
   } catch (cause) {

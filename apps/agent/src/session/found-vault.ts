@@ -127,11 +127,19 @@ async function writeGenesis({ ports, connection }: FoundOptions, link: JournalLi
     const sealed = await createRecordSealer(vault, keys, ports.random).seal(RECORD_KINDS.config, encodeConfig());
     const config = await putFrame(connection.storeFor(vault), sealed.frame);
     const containerKey = x25519PublicKeyOf(keys.containerSeed);
-    await link.append(() => ({ body: { kind: 1, ownerKey: owner.publicKey, containerKey, config, deviceKey: signer.publicKey }, additions: [], drops: [] }), owner);
+    await link.append(
+      () => ({ body: { kind: 1, ownerKey: owner.publicKey, containerKey, config, deviceKey: signer.publicKey }, additions: [], drops: [] }),
+      owner,
+    );
   }
   const { founder, devices } = link.state();
-  if (founder !== null && !equalBytes(founder, identity.device)) throw new Fault("conflict", "init: the vault was begun by another device; finish it there, or join when it is done");
-  if (devices.size === 0) await link.append(() => ({ body: { kind: 2, deviceKey: signer.publicKey, roles: ["agent", "maintainer"], label: identity.label }, additions: [], drops: [] }), owner);
+  if (founder !== null && !equalBytes(founder, identity.device))
+    throw new Fault("conflict", "init: the vault was begun by another device; finish it there, or join when it is done");
+  if (devices.size === 0)
+    await link.append(
+      () => ({ body: { kind: 2, deviceKey: signer.publicKey, roles: ["agent", "maintainer"], label: identity.label }, additions: [], drops: [] }),
+      owner,
+    );
 }
 
 /** A fresh recovery code. Those of earlier, interrupted runs were perhaps never shown: their slots go. */

@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Bytes, isFault, utf8 } from "@holdfast/base";
-import { asRecordId, encodeReceipt, encodeReceiptPayload, type EntryBody, parseJournalEntry, type RecordStore } from "@holdfast/protocol";
-import { createFakeClock, createFaultDisk, createMemoryNode, createSeededRandom, JournalBuilder, type MemoryNode, slotAdded, testId, testKey, testVerifier } from "@holdfast/testkit";
+import { asRecordId, type EntryBody, encodeReceipt, encodeReceiptPayload, parseJournalEntry, type RecordStore } from "@holdfast/protocol";
+import {
+  createFakeClock,
+  createFaultDisk,
+  createMemoryNode,
+  createSeededRandom,
+  JournalBuilder,
+  type MemoryNode,
+  slotAdded,
+  testId,
+  testKey,
+  testVerifier,
+} from "@holdfast/testkit";
 import { readMark } from "../state/mark.ts";
 import { statePaths } from "../state/state-paths.ts";
 import { createJournalLink, type JournalLink } from "./journal-link.ts";
@@ -35,7 +46,15 @@ async function setUp(slots = 3): Promise<Setting> {
   for (const frame of builder.frames) await store.commit(frame, [], []);
   const disk = createFaultDisk();
   disk.makeFolder("/state", 0o700);
-  const options = { ports: { clock, random, disk }, paths: PATHS, vault: owner.vaultId, account: builder.account, device: device.deviceId, signer: device, nodeKey: node.key.publicKey };
+  const options = {
+    ports: { clock, random, disk },
+    paths: PATHS,
+    vault: owner.vaultId,
+    account: builder.account,
+    device: device.deviceId,
+    signer: device,
+    nodeKey: node.key.publicKey,
+  };
   return { node, disk, link: (given = store) => createJournalLink({ ...options, store: given }) };
 }
 
@@ -107,7 +126,11 @@ describe("journal link", () => {
   });
 
   it("throws a damaged cache away and reads from genesis", async () => {
-    const damages: readonly ((bytes: Bytes) => Uint8Array)[] = [(bytes) => bytes.slice(0, -7), (bytes) => bytes.map((byte, index) => (index === 300 ? byte ^ 1 : byte)), () => utf8("not a cache at all")];
+    const damages: readonly ((bytes: Bytes) => Uint8Array)[] = [
+      (bytes) => bytes.slice(0, -7),
+      (bytes) => bytes.map((byte, index) => (index === 300 ? byte ^ 1 : byte)),
+      () => utf8("not a cache at all"),
+    ];
     for (const damage of damages) {
       const { link, disk } = await setUp();
       await link().refresh();
@@ -155,7 +178,10 @@ describe("journal link", () => {
     const { link, node } = await setUp();
     const opened = link();
     await opened.refresh();
-    await assert.rejects(opened.append(() => ({ body: slotAdded(asRecordId(testId("slot x"))), additions: [], drops: [] })), { name: "Fault", code: "denied" });
+    await assert.rejects(
+      opened.append(() => ({ body: slotAdded(asRecordId(testId("slot x"))), additions: [], drops: [] })),
+      { name: "Fault", code: "denied" },
+    );
     assert.equal(node.journal.length, 5);
   });
 });

@@ -1,7 +1,18 @@
 /** One vault's journal at the storage node: reading what is new, verified, and appending with a durable mark. */
 import { Fault, isFault } from "@holdfast/base";
 import type { Signer } from "@holdfast/crypto";
-import { type AccountId, applyEntry, CONFLICT_TRIES_MAX, type DeviceId, encodeEntryPayload, encodeJournalEntry, type JournalState, OWNER_KINDS, type RecordStore, type VaultId } from "@holdfast/protocol";
+import {
+  type AccountId,
+  applyEntry,
+  CONFLICT_TRIES_MAX,
+  type DeviceId,
+  encodeEntryPayload,
+  encodeJournalEntry,
+  type JournalState,
+  OWNER_KINDS,
+  type RecordStore,
+  type VaultId,
+} from "@holdfast/protocol";
 import { advanceMark, readMark } from "../state/mark.ts";
 import type { StatePaths } from "../state/state-paths.ts";
 import { createJournalCache, type JournalCache } from "./journal-cache.ts";
@@ -37,7 +48,7 @@ export function createJournalLink(options: JournalLinkOptions): JournalLink {
   const verifier = createJournalVerifier();
   const newReader = (): JournalReader => createJournalReader({ ...options, mark: readMark(ports.disk, paths), verifier });
   const cache = createJournalCache(ports.disk, paths);
-  let reader = readCached(cache, newReader);
+  const reader = readCached(cache, newReader);
 
   const keep = (pairs: readonly JournalPair[]): void => {
     const { last } = reader;

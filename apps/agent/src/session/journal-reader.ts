@@ -102,7 +102,9 @@ function setBack(end: string, seenSeq: number): Fault {
 }
 
 function forked(what: "entry" | "receipt", seq: number): Fault {
-  return journalAlarm(`the storage node shows another ${what} at seq ${seq} than this device has seen: history was rewritten, or the node shows different journals to different devices`);
+  return journalAlarm(
+    `the storage node shows another ${what} at seq ${seq} than this device has seen: history was rewritten, or the node shows different journals to different devices`,
+  );
 }
 
 /** What an honest node never shows becomes an alarm; an entry that only a later version knows stays a `version` fault. */

@@ -1,6 +1,17 @@
 /** Opening a person's slot: from a passphrase, a recovery code or a recipient key to the owner's signer and every epoch secret. */
 import { bytesToHex, equalBytes, Fault, isFault } from "@holdfast/base";
-import { createSigner, type EpochEntry, openSlot, parseSlot, SLOT_TYPES, type Signer, type SigningSeed, type Slot, type SlotSecrets, type SlotUnlock } from "@holdfast/crypto";
+import {
+  createSigner,
+  type EpochEntry,
+  openSlot,
+  parseSlot,
+  type Signer,
+  type SigningSeed,
+  SLOT_TYPES,
+  type Slot,
+  type SlotSecrets,
+  type SlotUnlock,
+} from "@holdfast/crypto";
 import { type JournalSlot, type JournalState, parseFrameOf, RECORD_KINDS, type RecordId, type RecordStore } from "@holdfast/protocol";
 
 /** What a person has. */
@@ -26,15 +37,24 @@ export async function openOwner(journal: JournalState, store: RecordStore, secre
   if (candidates.length === 0) throw new Fault("input", `vault: has no slot for a ${NAMES[secret.type]}; use what it has one for`);
   for (const candidate of candidates) {
     const slot = await fetchSlot(store, candidate.record, journal);
-    if (SLOT_TYPES[slot.parameters.type] !== candidate.type || !equalBytes(slot.slotId, candidate.id)) throw new Fault("integrity", "slot: is another than the journal names");
+    if (SLOT_TYPES[slot.parameters.type] !== candidate.type || !equalBytes(slot.slotId, candidate.id))
+      throw new Fault("integrity", "slot: is another than the journal names");
     const secrets = await tryOpen(slot, secret);
     if (secrets?.ownerSeed) return completeOwner(journal, store, candidate, secrets.ownerSeed, secrets.epochs);
   }
   const what = NAMES[secret.type];
-  throw new Fault("input", `${what}: opens none of the vault's ${candidates.length} ${what} slot${candidates.length === 1 ? "" : "s"}`, { detail: { wrongSecret: true } });
+  throw new Fault("input", `${what}: opens none of the vault's ${candidates.length} ${what} slot${candidates.length === 1 ? "" : "s"}`, {
+    detail: { wrongSecret: true },
+  });
 }
 
-async function completeOwner(journal: JournalState, store: RecordStore, slot: JournalSlot, seed: SigningSeed, own: readonly EpochEntry[]): Promise<OpenedOwner> {
+async function completeOwner(
+  journal: JournalState,
+  store: RecordStore,
+  slot: JournalSlot,
+  seed: SigningSeed,
+  own: readonly EpochEntry[],
+): Promise<OpenedOwner> {
   const newest = journal.epochsSlot === null ? null : await fetchSlot(store, journal.epochsSlot, journal);
   if (newest !== null && newest.parameters.type !== "epochs") throw new Fault("integrity", "slot: is no epochs slot, though the journal says so");
   const listed = newest === null ? own : (await openSlot(newest, { type: "epochs", ownerSeed: seed })).epochs;

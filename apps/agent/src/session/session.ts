@@ -1,6 +1,6 @@
 /**
  * What every command that talks to the vault works with: an opened state folder, a connection with both bonds, a journal
- * that has been verified up to its head, and the keys that this agent holds. `open-session.ts` makes one.
+ * that has been verified up to its head, and the keys that this agent holds. `vault-session.ts` makes one.
  */
 import type { Clock, Disk, Random } from "@holdfast/base";
 import type { EpochKeys, Signer } from "@holdfast/crypto";

@@ -39,7 +39,14 @@ export async function createVaultSession(ports: Ports, paths: StatePaths, connec
   }
 }
 
-function assemble(ports: Ports, paths: StatePaths, connection: Connection, link: JournalLink, keys: ReadonlyMap<number, EpochKeys>, config: VaultConfig): VaultSession {
+function assemble(
+  ports: Ports,
+  paths: StatePaths,
+  connection: Connection,
+  link: JournalLink,
+  keys: ReadonlyMap<number, EpochKeys>,
+  config: VaultConfig,
+): VaultSession {
   const { vault, account } = link.state();
   return {
     ports,
@@ -54,7 +61,8 @@ function assemble(ports: Ports, paths: StatePaths, connection: Connection, link:
     currentKeys() {
       const { epoch } = link.state();
       const current = keys.get(epoch);
-      if (current === undefined) throw new Fault("missing", `keys: this device does not have those of epoch ${epoch}; somebody rotated them; bring them here with: holdfast unlock`);
+      if (current === undefined)
+        throw new Fault("missing", `keys: this device does not have those of epoch ${epoch}; somebody rotated them; bring them here with: holdfast unlock`);
       return current;
     },
     journal: link.state,
@@ -66,7 +74,13 @@ function assemble(ports: Ports, paths: StatePaths, connection: Connection, link:
   };
 }
 
-async function readConfig(ports: Ports, paths: StatePaths, connection: Connection, journal: JournalState, keys: ReadonlyMap<number, EpochKeys>): Promise<VaultConfig> {
+async function readConfig(
+  ports: Ports,
+  paths: StatePaths,
+  connection: Connection,
+  journal: JournalState,
+  keys: ReadonlyMap<number, EpochKeys>,
+): Promise<VaultConfig> {
   if (journal.config === null) throw new Fault("input", "vault: not set up to its end; run holdfast init again, which goes on where it stopped");
   const frame = await cachedRecord(ports.disk, paths, connection.storeFor(journal.vault), journal.config, "config");
   const opener = createRecordOpener(journal.vault, (epoch) => keys.get(epoch) ?? null);

@@ -50,7 +50,10 @@ export function readIdentity(disk: Disk, paths: StatePaths): Identity | null {
   const parsed = identityFile.safeParse(parseJson(bytes, paths.identity));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new Fault("format", `${paths.identity}: field ${issue?.path.join(".") || "(whole)"}: ${issue?.message ?? "wrong"}; enrol again with a new invite (holdfast enroll CODE --force)`);
+    throw new Fault(
+      "format",
+      `${paths.identity}: field ${issue?.path.join(".") || "(whole)"}: ${issue?.message ?? "wrong"}; enrol again with a new invite (holdfast enroll CODE --force)`,
+    );
   }
   const { version: _, ...file } = parsed.data;
   return {
@@ -66,7 +69,8 @@ export function readIdentity(disk: Disk, paths: StatePaths): Identity | null {
 /** The identity. Before enrolment: an `input` fault. */
 export function requireIdentity(disk: Disk, paths: StatePaths): Identity {
   const identity = readIdentity(disk, paths);
-  if (identity === null) throw new Fault("input", `state folder ${paths.root}: not enrolled; get an invite code from the storage node and run: holdfast enroll CODE`);
+  if (identity === null)
+    throw new Fault("input", `state folder ${paths.root}: not enrolled; get an invite code from the storage node and run: holdfast enroll CODE`);
   return identity;
 }
 

@@ -24,7 +24,8 @@ export function readMark(disk: Disk, paths: StatePaths): Mark | null {
   const bytes = readOwnFile(disk, paths.mark, MARK_BYTES_MAX);
   if (bytes === null) return null;
   const parsed = markFile.safeParse(parseJson(bytes, paths.mark));
-  if (!parsed.success) throw new Fault("format", `${paths.mark}: damaged; compare the head that holdfast status shows with another device's, then remove this file`);
+  if (!parsed.success)
+    throw new Fault("format", `${paths.mark}: damaged; compare the head that holdfast status shows with another device's, then remove this file`);
   return { seq: parsed.data.seq, entry: asRecordId(bytesOf(parsed.data.entry)), receipt: asRecordId(bytesOf(parsed.data.receipt)) };
 }
 

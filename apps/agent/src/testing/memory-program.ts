@@ -1,7 +1,8 @@
 /** The command line as tests run it: disk, clock, node and terminal in memory. */
-import { createFakeClock, createFaultDisk, createSeededRandom, type FaultDisk, testId } from "@holdfast/testkit";
-import { encodeInvite } from "@holdfast/protocol";
+
 import { Fault } from "@holdfast/base";
+import { encodeInvite } from "@holdfast/protocol";
+import { createFakeClock, createFaultDisk, createSeededRandom, type FaultDisk, testId } from "@holdfast/testkit";
 import type { Operations } from "../cli/operations.ts";
 import { runProgram } from "../cli/program.ts";
 import type { ProgramPorts } from "../cli/program-ports.ts";
@@ -26,7 +27,14 @@ export interface MemoryProgram {
   run(...args: string[]): Promise<ProgramResult>;
 }
 
-export const INVITE = encodeInvite({ host: "node.example", agentPort: 8443, frontPort: 8444, secret: testId("secret").slice(0, 16), rootSpkiSha256: testId("root"), nodeKey: NODE_KEY.publicKey });
+export const INVITE = encodeInvite({
+  host: "node.example",
+  agentPort: 8443,
+  frontPort: 8444,
+  secret: testId("secret").slice(0, 16),
+  rootSpkiSha256: testId("root"),
+  nodeKey: NODE_KEY.publicKey,
+});
 
 /** A program whose state folder is `/state` unless its arguments say otherwise. */
 export function createMemoryProgram(seed = 1): MemoryProgram {
@@ -53,7 +61,11 @@ export function createMemoryProgram(seed = 1): MemoryProgram {
   return self;
 }
 
-async function runOnce(program: MemoryProgram, { clock, random }: Pick<ProgramPorts["ports"], "clock" | "random">, args: readonly string[]): Promise<ProgramResult> {
+async function runOnce(
+  program: MemoryProgram,
+  { clock, random }: Pick<ProgramPorts["ports"], "clock" | "random">,
+  args: readonly string[],
+): Promise<ProgramResult> {
   const out: string[] = [];
   const err: string[] = [];
   const code = await runProgram(

@@ -43,6 +43,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
       frontPort: node.frontPort,
       clock,
       random,
+      check: node.check,
     });
     options.onReady({ agentPort: node.agentPort, frontPort: node.frontPort, hostNames: identity.hostNames });
     await Promise.race([aborted(options.signal), node.failed]);

@@ -36,6 +36,24 @@ export interface AuditRow {
   readonly hashHex: string;
 }
 
+export interface DeviceRow {
+  /** Hex. */
+  readonly device: string;
+  readonly account: string;
+  readonly label: string;
+  readonly roles: string;
+  readonly enrolledAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+/** Every device, for people to read. */
+export async function listDevices(database: Database): Promise<DeviceRow[]> {
+  const rows = await database.db.select().from(devices).innerJoin(accounts, eq(accounts.accountId, devices.accountId)).orderBy(asc(devices.enrolledAtMs));
+  return rows.map(({ devices: { deviceId, label, roles, enrolledAtMs, revokedAtMs }, accounts: { name } }) => {
+    return { device: bytesToHex(deviceId), account: name, label, roles, enrolledAtMs, revokedAtMs };
+  });
+}
+
 /** The device that a certificate was issued to, or `null`. A revoked device or certificate is told as such. */
 export async function findDeviceByCertificate(database: Database, spkiSha256: Bytes): Promise<KnownDevice | null> {
   const [row] = await database.db

@@ -119,7 +119,8 @@ export class SegmentWriter {
     segment.bytesSinceCheckpoint += byteCount;
     if (segment.bytesSinceCheckpoint < CHECKPOINT_BYTES) return;
     segment.bytesSinceCheckpoint = 0;
-    }
+    await checkpoint(segment.database);
+  }
 }
 
 /** File name of a segment. */

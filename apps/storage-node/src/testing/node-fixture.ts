@@ -57,7 +57,17 @@ export class NodeFixture implements AsyncDisposable {
     });
     const { store, identity } = this.node.services;
     const { nodeKey, agentPort, frontPort } = this.node;
-    this.#control = await startControl({ path: this.folder.controlPath, store, identity, nodeKey, agentPort, frontPort, clock, random });
+    this.#control = await startControl({
+      path: this.folder.controlPath,
+      store,
+      identity,
+      nodeKey,
+      agentPort,
+      frontPort,
+      clock,
+      random,
+      check: this.node.check,
+    });
   }
 
   async stop(): Promise<void> {

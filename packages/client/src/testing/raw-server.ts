@@ -16,8 +16,7 @@ export interface RawExchange {
   /** Which connection it came on, from 0. */
   readonly connection: number;
   readonly socket: TLSSocket;
-  /** Reads the body. `pause` is awaited after each part of it and told how much has come. */
-  body(pause?: (byteCount: number) => Promise<void>): Promise<Bytes>;
+  body(): Promise<Bytes>;
   /** Sends an answer with its length; `status` may carry headers after it, each behind a line break. */
   answer(body: Uint8Array, status?: string): void;
 }
@@ -25,8 +24,6 @@ export interface RawExchange {
 export interface RawServer extends AsyncDisposable {
   readonly port: number;
   readonly exchanges: readonly RawExchange[];
-  /** What ended connections within a request. */
-  readonly problems: readonly Error[];
   readonly connectionCount: number;
   readonly openCount: number;
   /** Resolves once no connection is open. */
@@ -36,7 +33,6 @@ export interface RawServer extends AsyncDisposable {
 /** Serves on 127.0.0.1. Connections that fail, in the handshake or later, are only counted. */
 export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExchange) => Promise<void> | void): Promise<RawServer> {
   const exchanges: RawExchange[] = [];
-  const problems: Error[] = [];
   const open = new Set<TLSSocket>();
   let connectionCount = 0;
   let onClosed = (): void => {};
@@ -51,10 +47,7 @@ export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExch
     serve(socket, connection, async (exchange) => {
       exchanges.push(exchange);
       await handle(exchange);
-    }).catch((error: unknown) => {
-      problems.push(error as Error);
-      socket.destroy();
-    });
+    }).catch(() => socket.destroy());
   });
   server.on("tlsClientError", () => {});
   server.listen(0, "127.0.0.1");
@@ -62,7 +55,6 @@ export async function startRawServer(tls: TlsOptions, handle: (exchange: RawExch
   return {
     port: (server.address() as AddressInfo).port,
     exchanges,
-    problems,
     get connectionCount() {
       return connectionCount;
     },
@@ -107,7 +99,7 @@ async function serve(socket: TLSSocket, connection: number, handle: (exchange: R
       headers,
       connection,
       socket,
-      async body(pause) {
+      async body() {
         const byteCount = Number(headers["content-length"] ?? 0);
         const parts: Bytes[] = [];
         let got = 0;
@@ -116,7 +108,6 @@ async function serve(socket: TLSSocket, connection: number, handle: (exchange: R
           parts.push(held.slice(0, byteCount - got));
           held = held.slice((parts.at(-1) as Bytes).length);
           got += (parts.at(-1) as Bytes).length;
-          await pause?.(got);
         }
         return joinBytes(parts);
       },
