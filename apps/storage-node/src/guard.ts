@@ -82,7 +82,8 @@ export function createGuard(limits: GuardLimits, clock: Clock): Guard {
   const counter = createConnectionCounter(limits);
   let draining = false;
   const timer = setInterval(() => checkDeadlines(connections, limits, clock.monotonicMs()), CHECK_INTERVAL_MS);
-  const pausedTimer = setInterval(() => resumePaused(connections, limits, clock.monotonicMs()), RESUME_POLL_MS);
+  // Runs only while a body arrives: an idle node sleeps.
+  const bodyTimer = createLazyTimer(RESUME_POLL_MS, () => resumePaused(connections, limits, clock.monotonicMs()));
 
   function watch(socket: Socket): void {
     const deadlineMs = clock.monotonicMs() + limits.headersMsMax;
@@ -108,6 +109,7 @@ export function createGuard(limits: GuardLimits, clock: Clock): Guard {
       return;
     }
     beginRequest(connection, request, response, limits, clock, () => draining);
+    bodyTimer.start();
   }
 
   async function drain(graceMs: number): Promise<void> {
@@ -134,9 +136,24 @@ export function createGuard(limits: GuardLimits, clock: Clock): Guard {
     },
     stop() {
       clearInterval(timer);
-      clearInterval(pausedTimer);
+      bodyTimer.stop();
     },
   };
+}
+
+/** A timer that ends by itself when `work` says that there is nothing left to do. */
+function createLazyTimer(everyMs: number, work: () => boolean): { start(): void; stop(): void } {
+  let timer: ReturnType<typeof setInterval> | null = null;
+  const stop = (): void => {
+    if (timer !== null) clearInterval(timer);
+    timer = null;
+  };
+  const start = (): void => {
+    timer ??= setInterval(() => {
+      if (!work()) stop();
+    }, everyMs);
+  };
+  return { start, stop };
 }
 
 /** Counts connections in all and by peer, from their acceptance to their close. */
@@ -183,8 +200,11 @@ function pauseWhenFull(connection: Connection, limits: GuardLimits): void {
   connection.socket.pause();
 }
 
-function resumePaused(connections: ReadonlyMap<Socket, Connection>, limits: GuardLimits, nowMs: number): void {
+/** Pauses and resumes by what waits for the handlers; false when no body is arriving. */
+function resumePaused(connections: ReadonlyMap<Socket, Connection>, limits: GuardLimits, nowMs: number): boolean {
+  let bodyCount = 0;
   for (const connection of connections.values()) {
+    if (connection.phase === "body") bodyCount++;
     if (connection.phase === "body" && !connection.paused) pauseWhenFull(connection, limits);
     if (!connection.paused) continue;
     const unreadBytes = connection.request?.readableLength ?? 0;
@@ -193,6 +213,7 @@ function resumePaused(connections: ReadonlyMap<Socket, Connection>, limits: Guar
     connection.deadlineMs = nowMs + limits.progressMsMax;
     connection.socket.resume();
   }
+  return bodyCount > 0;
 }
 
 function checkDeadlines(connections: ReadonlyMap<Socket, Connection>, limits: GuardLimits, nowMs: number): void {

@@ -25,7 +25,7 @@ export async function withRetry<Result>(options: RetryOptions, work: () => Promi
       if (!isFault(error) || error.retry !== "after-delay") throw error;
       signal?.throwIfAborted();
       if (tries >= options.triesMax) throw error;
-      const delayMs = delayBefore(options, tries, error.detail["delayMs"]);
+      const delayMs = delayBefore(options, tries, error.detail.delayMs);
       options.onRetry?.(error, delayMs);
       await options.clock.sleep(delayMs, signal);
     }

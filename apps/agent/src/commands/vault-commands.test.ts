@@ -175,7 +175,10 @@ describe("holdfast join, key and status", () => {
     const used: number[] = [];
     program.operations = {
       ...program.operations,
-      rebuildIndex: async (session) => (used.push(session.currentKeys().epoch), { indexes: 0, packs: 0, objects: 0, skipped: 0 }),
+      async rebuildIndex(session) {
+        used.push(session.currentKeys().epoch);
+        return { indexes: 0, packs: 0, objects: 0, skipped: 0 };
+      },
     };
     assert.equal((await program.run("key", "rotate-epoch", "--recovery-file", "/recovery")).code, 0);
     assert.equal((await program.run("key", "rotate-epoch", "--passphrase-file", "/pass")).code, 0);

@@ -4,7 +4,7 @@
  * Write order (docs/format.md §17): packs, then the indexes that name them, then the snapshot record, then the journal
  * entry; each is durable before the next is sent.
  */
-import { bytesToHex, Fault, type FaultCode, hexToBytes, isFault, isFaultCode } from "@holdfast/base";
+import { bytesToHex, Fault, type FaultCode, isFault, isFaultCode } from "@holdfast/base";
 import {
   FAILURES_LISTED_MAX,
   type LeaseId,
@@ -15,19 +15,20 @@ import {
   type RecordId,
   splitRecordIds,
 } from "@holdfast/protocol";
-import { attachOrdinalSet, createOrdinalSet, createRecordSealer, encodeSnapshot, lineOf, needsOf, recordSetOf, type SnapshotFailure } from "@holdfast/vault";
+import { createOrdinalSet, createRecordSealer, encodeSnapshot, lineOf, needsOf, recordSetOf, type SnapshotFailure } from "@holdfast/vault";
 import { processorCount } from "../platform/index.ts";
 import type { AppendedEntry, VaultSession } from "../session/session.ts";
 import { type LineState, readLineState, writeLineState } from "../state/line-state.ts";
 import { LocalIndex } from "../state/local-index.ts";
 import { AGENT_VERSION } from "../version.ts";
 import type { BackupEvents, BackupOptions, BackupResult } from "./backup-options.ts";
+import { missingFault, missingIds } from "./missing-records.ts";
 import { PackUploads } from "./pack-uploads.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { runtimeName } from "./runtime-name.ts";
 import { COUNTERS, createSharedBuffers, PHASES, SharedRun } from "./shared-memory.ts";
 import { type RunningWorker, startWorker } from "./start-worker.ts";
-import type { PackWorkerData, TreeMessage, WalkerData, WorkerMessage } from "./worker-data.ts";
+import { neededOrdinals, type PackWorkerData, type TreeMessage, type WalkerData, type WorkerMessage } from "./worker-data.ts";
 
 /** Batches in the ring for each pack worker; frames in flight in all. */
 const BATCHES_PER_WORKER = 8;
@@ -88,6 +89,7 @@ class BackupRun {
   #partial: RecordId | null = null;
   #committing: Promise<void> = Promise.resolve();
   #lastPartial = { ms: 0, bytes: 0 };
+  #startPackWorkers: () => void = () => {};
   /** Packs that the local index knew when the run began: their ordinals are the index's own. */
   readonly #knownPacks: number;
 
@@ -191,7 +193,12 @@ class BackupRun {
           // A thread that dies without a word must not leave the others waiting for it.
           worker.exited.then(() => hasEnded || abort(new Error(`backup: the ${data.role} worker stopped without a word`)));
         };
-        for (let worker = 0; worker < this.#workerCount; worker++) start({ ...common, role: "pack" });
+        // A night on which nothing changed needs no pack worker: they start when the walker has something for them.
+        this.#startPackWorkers = () => {
+          this.#startPackWorkers = () => {};
+          for (let worker = 0; worker < this.#workerCount; worker++) start({ ...common, role: "pack" });
+        };
+        if (this.#base === null) this.#startPackWorkers();
         start(this.#walkerData(common, needed.memory));
       });
     } finally {
@@ -262,6 +269,9 @@ class BackupRun {
             : Object.assign(new Error(message.message), { stack: message.stack }),
         );
         return;
+      case "work":
+        this.#startPackWorkers();
+        return;
       case "ended":
         return;
     }
@@ -320,7 +330,7 @@ class BackupRun {
 
   async #allPacksCame(tree: TreeMessage): Promise<void> {
     const uploads = this.#uploads as PackUploads;
-    const needed = attachOrdinalSet(shared(tree.needed));
+    const needed = neededOrdinals(tree);
     for (;;) {
       uploads.check();
       let isWaiting = false;
@@ -333,7 +343,7 @@ class BackupRun {
   /** Ids of all records that the snapshot needs. */
   #neededSet(tree: TreeMessage, record: RecordId): Uint8Array {
     const ids: Uint8Array[] = [record];
-    for (const ordinal of attachOrdinalSet(shared(tree.needed)).ordinals()) {
+    for (const ordinal of neededOrdinals(tree).ordinals()) {
       const recordId = ordinal < this.#knownPacks ? this.#index.packs[ordinal]?.recordId : (this.#uploads as PackUploads).recordIds.get(ordinal);
       const place = recordId === undefined ? null : this.#index.ordinalOf(recordId);
       const pack = place === null ? undefined : this.#index.packs[place];
@@ -369,27 +379,18 @@ class BackupRun {
 
   /** The new listing, which is durable, becomes the one to compare with. A stream has none. */
   #keepListing(): void {
-    if (this.#options.stdinName === null) this.#session.ports.disk.rename(`${this.#listingPath}.new`, this.#listingPath);
+    if (this.#options.stdinName !== null) return;
+    try {
+      this.#session.ports.disk.rename(`${this.#listingPath}.new`, this.#listingPath);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      // The snapshot is committed: without a listing the next run reads every file again, and that is all.
+      this.#events.onNote(`the listing of this run could not be kept: ${error.message}`);
+    }
   }
-}
-
-function shared(bytes: Uint8Array): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(bytes.length);
-  new Uint8Array(memory).set(bytes);
-  return memory;
 }
 
 function timestamp(ms: number): { readonly seconds: number; readonly nanoseconds: number } {
   const seconds = Math.floor(ms / 1_000);
   return { seconds, nanoseconds: Math.floor((ms - seconds * 1_000) * 1e6) };
-}
-
-function missingFault(ids: readonly RecordId[]): Fault {
-  return new Fault("missing", "records: the storage node does not have them", { detail: { ids: ids.slice(0, 1_000).map(bytesToHex) } });
-}
-
-/** The record ids in a `missing` fault, or `null`. */
-function missingIds(error: unknown): Uint8Array[] | null {
-  if (!isFault(error, "missing") || !Array.isArray(error.detail.ids)) return null;
-  return (error.detail.ids as readonly string[]).map((id) => hexToBytes(id)).filter((id) => id !== null);
 }

@@ -33,13 +33,24 @@ export class BatchWriter {
   readonly #shared: SharedRun;
   readonly #waitForSlot: (isFree: () => boolean) => void;
   readonly #resultCounts = new Map<number, number>();
+  readonly #onFirst: () => void;
   #nextTicket = 0;
+  #hasPublished = false;
   #open: OpenBatch | null = null;
 
-  /** @param waitForSlot - Blocks until `isFree`, by reading results. */
-  constructor(shared: SharedRun, waitForSlot: (isFree: () => boolean) => void) {
+  /**
+   * @param waitForSlot - Blocks until `isFree`, by reading results.
+   * @param onFirst - Called before the first batch goes out.
+   */
+  constructor(shared: SharedRun, waitForSlot: (isFree: () => boolean) => void, onFirst: () => void) {
     this.#shared = shared;
     this.#waitForSlot = waitForSlot;
+    this.#onFirst = onFirst;
+  }
+
+  /** Whether pack workers have been given anything. */
+  get hasPublished(): boolean {
+    return this.#hasPublished;
   }
 
   /** Results that a published ticket has; asked once. */
@@ -79,6 +90,8 @@ export class BatchWriter {
     batch.writer.patchU32(batch.itemCountOffset, batch.itemsInGroup);
     batch.writer.patchU32(1, batch.groupCount);
     this.#resultCounts.set(batch.ticket, batch.results);
+    if (!this.#hasPublished) this.#onFirst();
+    this.#hasPublished = true;
     this.#shared.publish(batch.ticket);
   }
 

@@ -54,9 +54,11 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     walker.settle();
     ownContent?.flush();
     structure.flush();
-    shared.wantFlush();
-    flushCount++;
-    if (!shared.waitForFlushes(flushCount * data.workerCount)) throw new RunAborted();
+    if (walker.hasWork) {
+      shared.wantFlush();
+      flushCount++;
+      if (!shared.waitForFlushes(flushCount * data.workerCount)) throw new RunAborted();
+    }
     if (walker.assembler.placeAll() > 0) throw new Error("walker: objects without a pack after a flush");
   };
   const message = (type: TreeMessage["type"], walker: Walker, root: TreeMessage["root"]): TreeMessage => {
@@ -84,6 +86,7 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     excludeIfPresent: data.excludeIfPresent.map(utf8),
     oneFileSystem: data.oneFileSystem,
     excludeLargerThanBytes: data.excludeLargerThanBytes,
+    onWork: () => post({ type: "work" }),
     onFailure: (path, reason) => post({ type: "failure", path, reason }),
     betweenFolders: () => {
       if (shared.phase === PHASES.abort) throw new RunAborted();

@@ -35,6 +35,8 @@ export interface WalkerOptions extends Pick<AssemblerOptions, "table" | "needed"
   readonly structure: ObjectStore;
   /** Made only when a file must be read by the walker itself. */
   readonly content: () => ObjectStore;
+  /** Called when there is something for pack workers to do. */
+  readonly onWork: () => void;
   /** Called between folders: a partial snapshot may be taken here. */
   readonly betweenFolders: () => void;
 }
@@ -77,7 +79,7 @@ export class Walker {
     this.#table = options.table;
     this.#previous = options.previous === null ? null : new PreviousWalk(options.previous);
     this.#drafter = new EntryDrafter(platform, (name, reason) => options.onFailure(joinPath(this.#folderPath, name), reason));
-    this.#batches = new BatchWriter(shared, (isFree) => this.assembler.drainUntilReaped(isFree));
+    this.#batches = new BatchWriter(shared, (isFree) => this.assembler.drainUntilReaped(isFree), options.onWork);
     this.gear = createGear(options.chunkerKey);
     this.#bigFiles = new BigFileReader({
       platform,
@@ -101,6 +103,11 @@ export class Walker {
       finishBigFile: (file) => this.#bigFiles.finish(file),
       onFailure: options.onFailure,
     });
+  }
+
+  /** Whether pack workers have been given anything, and so may have open packs. */
+  get hasWork(): boolean {
+    return this.#batches.hasPublished;
   }
 
   /** Walks everything. Afterwards all results are in and the assembler has the root. */

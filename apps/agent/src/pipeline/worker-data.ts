@@ -1,6 +1,7 @@
 /** What the main thread gives to a worker, and what workers say. All of it survives a structured clone. */
 import type { EpochKeys } from "@holdfast/crypto";
 import type { ObjectId, VaultId } from "@holdfast/protocol";
+import { attachOrdinalSet, type OrdinalSet } from "@holdfast/vault";
 import type { PackMessage } from "./object-store.ts";
 import type { SharedBuffers } from "./shared-memory.ts";
 
@@ -43,10 +44,18 @@ export interface TreeMessage {
   readonly totals: { readonly files: number; readonly folders: number; readonly others: number; readonly plainBytes: number };
 }
 
+/** The marks of a message, as a set. */
+export function neededOrdinals(tree: TreeMessage): OrdinalSet {
+  const memory = new SharedArrayBuffer(tree.needed.length);
+  new Uint8Array(memory).set(tree.needed);
+  return attachOrdinalSet(memory);
+}
+
 export type WorkerMessage =
   | PackMessage
   | TreeMessage
   | { readonly type: "failure"; readonly path: Uint8Array; readonly reason: string }
   | { readonly type: "notes"; readonly losses: readonly string[]; readonly fallbackReason: string | null }
+  | { readonly type: "work" }
   | { readonly type: "ended" }
   | { readonly type: "broken"; readonly code: string; readonly message: string; readonly stack: string };

@@ -147,7 +147,14 @@ describe("journal link", () => {
     await link().refresh();
     const asked: number[] = [];
     const store = node.store(device.deviceId);
-    await link({ ...bound(store), journal: (after) => (asked.push(after), store.journal(after)) }).refresh();
+    const listening: RecordStore = {
+      ...bound(store),
+      journal(after) {
+        asked.push(after);
+        return store.journal(after);
+      },
+    };
+    await link(listening).refresh();
     assert.deepEqual(asked, [3]);
   });
 
@@ -159,7 +166,10 @@ describe("journal link", () => {
     for (const name of ["slot x", "slot y"]) node.records.set(hex(testId(name)), utf8("any"));
     await first.append(() => ({ body: slotAdded(asRecordId(testId("slot x"))), additions: [], drops: [] }), owner);
     let calls = 0;
-    const appended = await second.append(() => (calls++, { body: slotAdded(asRecordId(testId("slot y"))), additions: [], drops: [] }), owner);
+    const appended = await second.append(() => {
+      calls++;
+      return { body: slotAdded(asRecordId(testId("slot y"))), additions: [], drops: [] };
+    }, owner);
     assert.deepEqual([appended.seq, calls, readMark(disk, PATHS)?.seq, second.state().slots.size], [6, 2, 6, 5]);
   });
 
