@@ -26,6 +26,13 @@ function refusedWith(answer: TestAnswer, code: string): void {
   assert.equal(parseFault(answer.status, answer.body).code, code, `status ${answer.status}`);
 }
 
+/** Changes one header after the signature. */
+function set(name: string, value: string) {
+  return (headers: Record<string, string>): undefined => {
+    headers[name] = value;
+  };
+}
+
 /** Asserts that nothing was answered but a refusal: by TLS, which breaks the connection, or by a fault. */
 async function isRefused(answer: Promise<TestAnswer>): Promise<void> {
   const outcome = await answer.catch((error: Error) => error);
@@ -101,7 +108,8 @@ describe("a request is refused when it", () => {
 
   it("is older or newer than five minutes, or from before the node's start", async () => {
     using device = await enrollByHand(node, "stale");
-    for (const offsetMs of [-301_000, 301_000, -DAY_MS]) refusedWith(await device.client.exchange({ target: "/v1/account", createdMs: Date.now() + offsetMs }), "denied");
+    for (const offsetMs of [-301_000, 301_000, -DAY_MS])
+      refusedWith(await device.client.exchange({ target: "/v1/account", createdMs: Date.now() + offsetMs }), "denied");
   });
 
   it("was changed after it was signed: path, body, range, version", async () => {
@@ -110,8 +118,8 @@ describe("a request is refused when it", () => {
     const flipped = (_headers: Record<string, string>, body: Uint8Array | undefined) => body?.with(body.length - 1, (body.at(-1) ?? 0) ^ 1);
     const answer = await device.client.exchange({ target: "/v1/vaults", body: vault, tamper: flipped as never });
     assert.ok(answer.status >= 400, "a changed body");
-    refusedWith(await device.client.exchange({ target: "/v1/account", tamper: (headers) => void (headers["range"] = "bytes=0-1") }), "denied");
-    refusedWith(await device.client.exchange({ target: "/v1/account", tamper: (headers) => void (headers["holdfast-version"] = "2") }), "version");
+    refusedWith(await device.client.exchange({ target: "/v1/account", tamper: set("range", "bytes=0-1") }), "denied");
+    refusedWith(await device.client.exchange({ target: "/v1/account", tamper: set("holdfast-version", "2") }), "version");
     refusedWith(await device.client.exchange({ target: "/v1/account", tamper: (headers) => void delete headers["signature"] }), "denied");
   });
 

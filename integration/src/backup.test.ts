@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Agent, EXIT, parseEvents } from "./harness/agent.ts";
+import { type Agent, EXIT, parseEvents } from "./harness/agent.ts";
 import { differencesOf } from "./harness/compare.ts";
 import { listSnapshots, snapshotId } from "./harness/crash.ts";
 import { type Installation, install } from "./harness/installation.ts";
@@ -133,7 +133,14 @@ describe("a backup leaves out", () => {
 
   it("caches, and folders with a marker", async () => {
     const signature = "Signature: 8a477f597d28d172789f06886806bc55\n";
-    const source = sourceOf({ "cache/CACHEDIR.TAG": signature, "cache/x": "", "marked/.nobackup": "", "marked/y": "", "fake/CACHEDIR.TAG": "no", "fake/z": "" });
+    const source = sourceOf({
+      "cache/CACHEDIR.TAG": signature,
+      "cache/x": "",
+      "marked/.nobackup": "",
+      "marked/y": "",
+      "fake/CACHEDIR.TAG": "no",
+      "fake/z": "",
+    });
     await agent.ok(["backup", source, "--exclude-caches", "--exclude-if-present", ".nobackup"]);
     const files = filesBelow(await restored(source));
     assert.ok(files.includes("fake/z") && files.includes("cache/CACHEDIR.TAG"), files.join());

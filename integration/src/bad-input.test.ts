@@ -111,7 +111,8 @@ describe("a hostile or broken storage node", () => {
     const missing = readdirSync(source).filter((name) => !present.includes(name));
     assert.ok(missing.length > 0 && missing.length < 8, `missing: ${missing.join()}`);
     for (const name of missing) assert.ok(said(ran).includes(name), `${name} is not named`);
-    for (const name of present) assert.ok(Buffer.from(await Bun.file(join(target, source, name)).bytes()).equals(Buffer.from(await Bun.file(join(source, name)).bytes())), name);
+    for (const name of present)
+      assert.ok(Buffer.from(await Bun.file(join(target, source, name)).bytes()).equals(Buffer.from(await Bun.file(join(source, name)).bytes())), name);
   });
 
   it("a record in another one's place is refused", async () => {
@@ -127,7 +128,10 @@ describe("a hostile or broken storage node", () => {
     const ran = await agent.run(["restore", "latest", "--target", scratch.at("restored")]);
     assert.equal(ran.code, EXIT.unreadable, said(ran));
     for (const name of readdirSync(join(scratch.at("restored"), source))) {
-      assert.ok(Buffer.from(await Bun.file(join(scratch.at("restored"), source, name)).bytes()).equals(Buffer.from(await Bun.file(join(source, name)).bytes())), name);
+      assert.ok(
+        Buffer.from(await Bun.file(join(scratch.at("restored"), source, name)).bytes()).equals(Buffer.from(await Bun.file(join(source, name)).bytes())),
+        name,
+      );
     }
   });
 
@@ -223,7 +227,10 @@ describe("a target that is", () => {
     if (existsSync(big)) assert.equal((await Bun.file(big).bytes()).length, 12 * MIB, "a file under its name is whole");
     await disk.resize(64 * MIB);
     await agent.ok(["restore", `latest:${source}`, "--target", disk.path, "--overwrite", "if-changed"]);
-    assert.deepEqual((await differencesOf(source, disk.path)).filter((difference) => !/^"":|\.\/$/.test(difference)), []);
+    assert.deepEqual(
+      (await differencesOf(source, disk.path)).filter((difference) => !/^"":|\.\/$/.test(difference)),
+      [],
+    );
   });
 });
 

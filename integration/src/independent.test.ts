@@ -36,7 +36,14 @@ describe("the independent reader", () => {
     const byPassphrase = await read("--passphrase-file", agent.passphrasePath, "--list");
     const byCode = await read("--recovery-code-file", agent.recoveryPath, "--list");
     assert.equal(byPassphrase.stdout, byCode.stdout);
-    assert.equal(byPassphrase.stdout.trim().split("\n").filter((line) => /[0-9a-f]{8}/.test(line)).length >= 2, true, byPassphrase.stdout);
+    assert.equal(
+      byPassphrase.stdout
+        .trim()
+        .split("\n")
+        .filter((line) => /[0-9a-f]{8}/.test(line)).length >= 2,
+      true,
+      byPassphrase.stdout,
+    );
   });
 
   it("restores the latest one identical", { skip }, async () => {

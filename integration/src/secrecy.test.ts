@@ -33,7 +33,12 @@ after(async () => installation[Symbol.asyncDispose]());
 
 /** Secrets in each of the forms in which they could lie about: as bytes, hex and base64. */
 function secretForms(secret: Uint8Array): Buffer[] {
-  return [Buffer.from(secret), Buffer.from(bytesToHex(secret)), Buffer.from(bytesToHex(secret).toUpperCase()), Buffer.from(bytesToBase64(secret).replace(/=+$/, ""))];
+  return [
+    Buffer.from(secret),
+    Buffer.from(bytesToHex(secret)),
+    Buffer.from(bytesToHex(secret).toUpperCase()),
+    Buffer.from(bytesToBase64(secret).replace(/=+$/, "")),
+  ];
 }
 
 function filesWith(needles: readonly Buffer[]): string[] {
@@ -59,7 +64,8 @@ describe("the node's data folder and log hold", () => {
 
   it("no key of the device, and no word of the recovery code in a row", () => {
     const { agent } = installation;
-    for (const name of ["device.seed", "device-slot.seed"]) assert.deepEqual(filesWith(secretForms(readFileSync(agent.stateFile(name)).subarray(0, 32))), [], name);
+    for (const name of ["device.seed", "device-slot.seed"])
+      assert.deepEqual(filesWith(secretForms(readFileSync(agent.stateFile(name)).subarray(0, 32))), [], name);
     const words = agent.recoveryCode().split(/\s+/);
     assert.equal(words.length, 24);
     assert.deepEqual(filesWith([Buffer.from(words.slice(0, 3).join(" "))]), []);
@@ -77,6 +83,7 @@ describe("the agent", () => {
     const { agent, scratch } = installation;
     const ran = await agent.ok(["backup", scratch.at("source"), "--verbose"]);
     const said = Buffer.from(ran.stdout + ran.stderr);
-    for (const needle of [...secretForms(readFileSync(agent.stateFile("device.seed"))), Buffer.from(PASSPHRASE), Buffer.from(CONTENT)]) assert.ok(!said.includes(needle));
+    for (const needle of [...secretForms(readFileSync(agent.stateFile("device.seed"))), Buffer.from(PASSPHRASE), Buffer.from(CONTENT)])
+      assert.ok(!said.includes(needle));
   });
 });

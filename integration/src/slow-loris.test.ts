@@ -57,8 +57,17 @@ describe("the storage node cuts a connection that", () => {
     it(names[kind], async () => {
       const byteCounts = await Promise.all((slow.get(kind) ?? []).map((connection) => connection.closed(LIMITS_MS[kind])));
       assert.equal(byteCounts.length, CONNECTIONS_OF_EACH);
-      if (kind === "answer") assert.ok(byteCounts.every((byteCount) => byteCount > 0 && byteCount < LARGE_BYTES), `received ${byteCounts.join()}`);
-      else assert.deepEqual(byteCounts.filter((byteCount) => byteCount > 8192), [], "nothing but a refusal, if anything, was answered");
+      if (kind === "answer")
+        assert.ok(
+          byteCounts.every((byteCount) => byteCount > 0 && byteCount < LARGE_BYTES),
+          `received ${byteCounts.join()}`,
+        );
+      else
+        assert.deepEqual(
+          byteCounts.filter((byteCount) => byteCount > 8192),
+          [],
+          "nothing but a refusal, if anything, was answered",
+        );
     });
   }
 

@@ -33,7 +33,13 @@ describe(`of ${FILES} files`, () => {
     appendFileSync(file, "one");
     await agent.ok(["backup", source]);
     // Same size, same inode, and the time put back: only the change time tells, and it is too fresh to be trusted.
-    Bun.spawnSync(["sh", "-c", 'cp -p "$1" "$1.times" && printf two | dd of="$1" conv=notrunc status=none && touch -r "$1.times" "$1" && rm "$1.times"', "sh", file]);
+    Bun.spawnSync([
+      "sh",
+      "-c",
+      'cp -p "$1" "$1.times" && printf two | dd of="$1" conv=notrunc status=none && touch -r "$1.times" "$1" && rm "$1.times"',
+      "sh",
+      file,
+    ]);
     await agent.ok(["backup", source]);
     await agent.ok(["restore", "latest", "--target", scratch.at("restored")]);
     assert.equal(await Bun.file(join(scratch.at("restored"), file)).text(), "two");

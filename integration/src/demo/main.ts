@@ -88,7 +88,9 @@ async function backUp({ agent, folder, notes, node, say }: Demo): Promise<void> 
     if (ran.code !== 0 && ran.code !== 3) throw new Error(`holdfast backup ended with ${ran.code}: ${ran.stderr.slice(-2000)}${ran.stdout.slice(-2000)}`);
     const summary = JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "{}") as JsonEvent;
     say.step(name, performance.now() - started);
-    say.line(`   read ${Number(summary["filesRead"]).toLocaleString("en")} files, ${size(Number(summary["bytesRead"]))}; sent ${size(Number(summary["bytesSent"]))}.`);
+    say.line(
+      `   read ${Number(summary["filesRead"]).toLocaleString("en")} files, ${size(Number(summary["bytesRead"]))}; sent ${size(Number(summary["bytesSent"]))}.`,
+    );
     if (Number(summary["failures"]) > 0) say.line(`   ${summary["failures"]} entries could not be read and were reported; the rest is saved.`);
     return summary;
   };

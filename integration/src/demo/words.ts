@@ -38,6 +38,11 @@ export function duration(ms: number): string {
 
 /** In powers of ten, as disks are sold. */
 export function size(bytes: number): string {
-  for (const [unit, factor] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (bytes >= factor) return `${(bytes / factor).toFixed(1)} ${unit}`;
+  for (const [unit, factor] of [
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+  ] as const)
+    if (bytes >= factor) return `${(bytes / factor).toFixed(1)} ${unit}`;
   return `${bytes} bytes`;
 }

@@ -134,6 +134,7 @@ export function snapshotId(event: JsonEvent | undefined): string {
 /** A few small files change, one is new, the big one gets bytes in its middle. */
 function changeSource(source: string, round: number, random: SeededRandom): void {
   writeFileSync(join(source, `new-${round}`), random.bytes(random.below(200_000)));
-  for (let count = 0; count < 5; count++) appendFileSync(join(source, `d${random.below(SMALL_FILES / 100)}`, `f-changed-${random.below(50)}`), `round ${round}`);
+  for (let count = 0; count < 5; count++)
+    appendFileSync(join(source, `d${random.below(SMALL_FILES / 100)}`, `f-changed-${random.below(50)}`), `round ${round}`);
   makeRandomFile(join(source, `big-${round % 2}`), (1 + random.below(6)) * 1024 * 1024, random.u32());
 }

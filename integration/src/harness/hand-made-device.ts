@@ -2,12 +2,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
-import { createCsr, createKeyPair, createIntermediate, createRoot, encodeChain, issueAgentLeaf, parseCertificatePem } from "@holdfast/pki";
+import { createCsr, createIntermediate, createKeyPair, createRoot, encodeChain, issueAgentLeaf, parseCertificatePem } from "@holdfast/pki";
 import { asAccountId, asLeaseId, encodeMessage, type LeaseId, parseInvite, type RecordId, type RecordStore } from "@holdfast/protocol";
 import { JournalBuilder, type TestKey, testKey, testRecord } from "@holdfast/testkit";
 import { enrollDevice, TestClient, type TlsIdentity } from "../../../apps/storage-node/src/testing/test-client.ts";
 import { importSigningKeys } from "../../../packages/pki/src/key.ts";
-import { ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, Name, X509CertificateGenerator } from "../../../packages/pki/src/x509.ts";
+import {
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  X509CertificateGenerator,
+} from "../../../packages/pki/src/x509.ts";
 import type { StorageNode } from "./storage-node.ts";
 
 export interface HandMadeDevice extends Disposable {

@@ -1,6 +1,7 @@
 /** A node and an agent that are set up and ready to back up: where most tests begin. */
-import { join } from "node:path";
+
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { RuntimeName } from "../../tools/runtimes.mjs";
 import { Agent } from "./agent.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
@@ -20,7 +21,10 @@ export interface Installation extends AsyncDisposable {
 export const RUNTIME_DEFAULT: RuntimeName = "bun";
 
 /** A node on loopback and an agent with a vault on it. */
-export async function install(name: string, options: { readonly runtime?: RuntimeName; readonly node?: Partial<StorageNodeOptions> } = {}): Promise<Installation> {
+export async function install(
+  name: string,
+  options: { readonly runtime?: RuntimeName; readonly node?: Partial<StorageNodeOptions> } = {},
+): Promise<Installation> {
   const scratch = createScratch(name);
   const runtime = options.runtime ?? RUNTIME_DEFAULT;
   const node = await StorageNode.start({ folder: scratch.folder("node"), ...options.node });

@@ -63,7 +63,9 @@ export type SlowKind = keyof typeof SLOW_KINDS;
 function signedHead({ device, port }: SlowOptions, method: string, target: string, more: Record<string, string>): string {
   const authority = `localhost:${port}`;
   const headers: Record<string, string> = { host: authority, "holdfast-version": "1", ...more };
-  const signature = signRequest({ method, authority, target, headers }, device.key.deviceId, Date.now(), createSystemRandom().bytes(16), (base) => device.key.sign("request", base));
+  const signature = signRequest({ method, authority, target, headers }, device.key.deviceId, Date.now(), createSystemRandom().bytes(16), (base) =>
+    device.key.sign("request", base),
+  );
   const lines = Object.entries({ ...headers, ...signature }).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
@@ -71,7 +73,9 @@ function signedHead({ device, port }: SlowOptions, method: string, target: strin
 function secure({ port, device }: SlowOptions): Promise<TLSSocket> {
   const { rootPem, identity } = device;
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: "localhost", port, ca: rootPem, cert: identity.cert, key: identity.key, ALPNProtocols: ["http/1.1"] }, () => resolve(socket));
+    const socket = connectTls({ host: "localhost", port, ca: rootPem, cert: identity.cert, key: identity.key, ALPNProtocols: ["http/1.1"] }, () =>
+      resolve(socket),
+    );
     socket.once("error", reject);
   });
 }

@@ -1,6 +1,6 @@
 /** How many files a backup opens and reads, told by the kernel. */
 import { join } from "node:path";
-import { type RuntimeName } from "../../tools/runtimes.mjs";
+import type { RuntimeName } from "../../tools/runtimes.mjs";
 import type { Installation } from "./installation.ts";
 import { runOk } from "./run.ts";
 

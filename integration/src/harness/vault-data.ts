@@ -17,7 +17,9 @@ const PARTS_OF_FRAME = 64;
 /** The records of the installation's one vault, in the order in which they came. The node may be running. */
 export function storedRecords(installation: Installation): StoredRecord[] {
   using database = new Database(join(installation.vaultFolder(), "vault.db"), { readonly: true });
-  return database.query("SELECT lower(hex(record_id)) AS idHex, kind, frame_no AS frameNo, segment_no AS segmentNo, byte_count AS byteCount FROM records ORDER BY frame_no").all() as StoredRecord[];
+  return database
+    .query("SELECT lower(hex(record_id)) AS idHex, kind, frame_no AS frameNo, segment_no AS segmentNo, byte_count AS byteCount FROM records ORDER BY frame_no")
+    .all() as StoredRecord[];
 }
 
 /** Bytes of all frames that the vault holds. */

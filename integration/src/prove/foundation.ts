@@ -1,9 +1,9 @@
 /** The proofs of the foundation: a real folder backed up and restored, on three runtimes, by formats that others can read. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { findRuntime, ROOT } from "../../tools/runtimes.mjs";
-import { makeCorpora, FULL_SIZES } from "../../bench/corpora.ts";
+import { FULL_SIZES, makeCorpora } from "../../bench/corpora.ts";
 import { LIMIT, median, OURS, type Sample } from "../../bench/table.ts";
+import { findRuntime, ROOT } from "../../tools/runtimes.mjs";
 import { countTree } from "../harness/compare.ts";
 import { install } from "../harness/installation.ts";
 import { ROOT_USER, skipWithout } from "../harness/needs.ts";
@@ -32,11 +32,19 @@ export const FOUNDATION: readonly Proof[] = [
     claim: "/usr/share comes back the same",
     check: () => (existsSync("/usr/share") ? demo(["/usr/share"]) : Promise.resolve({ holds: null, figure: "this machine has no /usr/share" })),
   },
-  { name: "matrix", claim: "backup under each of four runtimes, restore under each", check: () => testFile("src/matrix.test.ts", 20, "4 backups and 16 restores") },
+  {
+    name: "matrix",
+    claim: "backup under each of four runtimes, restore under each",
+    check: () => testFile("src/matrix.test.ts", 20, "4 backups and 16 restores"),
+  },
   { name: "vectors", claim: "published and own vectors, in all runtimes", check: vectors },
   { name: "secrecy", claim: "the node's data and log hold no known string", check: () => testFile("src/secrecy.test.ts", 5, "searches") },
   { name: "unchanged", claim: `nothing-changed backup of ${UNCHANGED_FILES} files opens none`, check: unchanged },
-  { name: "independent", claim: "a reader in Python, written from docs/format.md alone, restores a vault", check: () => testFile("src/independent.test.ts", 4, "tests") },
+  {
+    name: "independent",
+    claim: "a reader in Python, written from docs/format.md alone, restores a vault",
+    check: () => testFile("src/independent.test.ts", 4, "tests"),
+  },
   { name: "memory", claim: `peak memory below ${MEMORY_MB_MAX} MB on a sample of /usr`, check: memory },
   { name: "bench", claim: `no row slower than ${SLOWER_MAX} times the best of restic and borg`, check: bench },
   { name: "tests", claim: `npm test passes in less than ${TESTS_SECONDS_MAX} s`, check: tests },
@@ -47,14 +55,22 @@ async function demo(args: readonly string[]): Promise<Outcome> {
   const ran = await run([BUN, join(INTEGRATION, "src/demo/main.ts"), ...args], { cwd: ROOT, limitMs: LONG_MS });
   const { files } = await countTree(args[0] ?? ROOT);
   const how = root === false ? "rsync prints nothing, as root" : "by our own comparison only";
-  return { holds: ran.code === 0 && /SUCCESS/.test(ran.stdout), figure: `${files.toLocaleString("en")} files in ${seconds(ran.wallMs)} s, ${how}`, detail: said(ran) };
+  return {
+    holds: ran.code === 0 && /SUCCESS/.test(ran.stdout),
+    figure: `${files.toLocaleString("en")} files in ${seconds(ran.wallMs)} s, ${how}`,
+    detail: said(ran),
+  };
 }
 
 /** Runs one file of the suite; fewer than `countMin` tests that ran are a failure too. */
 async function testFile(file: string, countMin: number, what: string): Promise<Outcome> {
   const ran = await run([BUN, "test", "--timeout", "300000", `./${file}`], { cwd: INTEGRATION, limitMs: LONG_MS });
   const output = ran.stdout + ran.stderr;
-  const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)) as [number, number, number];
+  const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)) as [
+    number,
+    number,
+    number,
+  ];
   return {
     holds: skipped > 0 && failed === 0 ? null : ran.code === 0 && failed === 0 && passed >= countMin,
     figure: `${what}: passed ${passed}, failed ${failed}, skipped ${skipped}`,
@@ -63,9 +79,14 @@ async function testFile(file: string, countMin: number, what: string): Promise<O
 }
 
 async function vectors(): Promise<Outcome> {
-  const ran = await run([process.env["HOLDFAST_NODE20"] ?? "node", "integration/tools/test-runner.mjs", "crypto", "protocol", "vault"], { cwd: ROOT, limitMs: LONG_MS });
+  const ran = await run([process.env["HOLDFAST_NODE20"] ?? "node", "integration/tools/test-runner.mjs", "crypto", "protocol", "vault"], {
+    cwd: ROOT,
+    limitMs: LONG_MS,
+  });
   const total = /^total: (.*)$/m.exec(ran.stdout)?.[1] ?? "no total";
-  const published = existsSync(join(ROOT, "..", "shared", "vectors")) ? "with the large published sets" : "without the large published sets, which are not here";
+  const published = existsSync(join(ROOT, "..", "shared", "vectors"))
+    ? "with the large published sets"
+    : "without the large published sets, which are not here";
   return { holds: ran.code === 0, figure: `${total}; ${published}`, detail: said(ran) };
 }
 
@@ -95,7 +116,12 @@ async function memory(): Promise<Outcome> {
   const nodeMb = megabytes(node.peakKib());
   node.resetPeak();
   const restore = await agent.ok(["restore", "latest", "--target", scratch.at("restored")], { limitMs: LONG_MS });
-  const figures = { "agent, backup": megabytes(backup.peakKib), "node, backup": nodeMb, "agent, restore": megabytes(restore.peakKib), "node, restore": megabytes(node.peakKib()) };
+  const figures = {
+    "agent, backup": megabytes(backup.peakKib),
+    "node, backup": nodeMb,
+    "agent, restore": megabytes(restore.peakKib),
+    "node, restore": megabytes(node.peakKib()),
+  };
   return {
     holds: Object.values(figures).every((figure) => figure < MEMORY_MB_MAX),
     figure: Object.entries(figures)
@@ -150,4 +176,3 @@ function seconds(ms: number): string {
 function megabytes(kib: number): number {
   return Math.round((kib * 1024) / 1e6);
 }
-

@@ -28,7 +28,9 @@ for (let seed = firstSeed; performance.now() < endMs || seed === firstSeed; seed
     const report = await crashRounds({ installation, random: createSeededRandom(seed), rounds, victim, say: (text) => console.log(`  ${text}`) });
     killedCount += report.killed;
     problemCount += report.problems.length;
-    console.log(`torture: seed ${seed}, ${victim}: killed ${report.killed} of ${report.rounds}, snapshots ${report.snapshots}, problems ${report.problems.length}`);
+    console.log(
+      `torture: seed ${seed}, ${victim}: killed ${report.killed} of ${report.rounds}, snapshots ${report.snapshots}, problems ${report.problems.length}`,
+    );
     for (const problem of report.problems) console.log(`  PROBLEM: ${problem}`);
   }
 }

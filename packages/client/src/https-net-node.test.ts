@@ -312,14 +312,14 @@ describe("https net: time", () => {
 
   it("does not give up on a slow answer that goes on", async () => {
     await using server = await startRawServer(serverTls, async ({ socket }) => {
-      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n");
-      for (let count = 0; count < 8; count++) {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n");
+      for (let count = 0; count < 14; count++) {
         await pause(100);
         socket.write("x");
       }
     });
-    await using net = connect(server, { stallMs: 400 });
-    assert.equal((await net.exchange(get(), BYTES_MAX)).body.length, 8);
+    await using net = connect(server, { stallMs: 1_000 });
+    assert.equal((await net.exchange(get(), BYTES_MAX)).body.length, 14);
   });
 
   it("does not give up on a slow upload that goes on", async () => {
@@ -340,9 +340,9 @@ describe("https net: time", () => {
       await pause(100);
       exchange.answer(utf8("ok"));
     });
-    await using net = connect(server, { connectionsMax: 1, stallMs: 400 });
-    const answers = await Promise.all(Array.from({ length: 8 }, () => net.exchange(get(), BYTES_MAX)));
-    assert.equal(answers.length, 8);
+    await using net = connect(server, { connectionsMax: 1, stallMs: 1_000 });
+    const answers = await Promise.all(Array.from({ length: 14 }, () => net.exchange(get(), BYTES_MAX)));
+    assert.equal(answers.length, 14);
   });
 
   it("stops when its signal says so: before, while waiting, within the answer", async () => {

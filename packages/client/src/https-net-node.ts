@@ -181,7 +181,7 @@ function peerOf(options: HttpsNetOptions): string {
 function translate(error: unknown, options: HttpsNetOptions): Fault {
   if (error instanceof Fault) return error;
   const code = String((error as { code?: unknown }).code ?? "");
-  const message = error instanceof Error ? error.message : String(error);
+  const message = (error instanceof Error ? error.message : String(error)).trim(); // OpenSSL ends its texts with a line break.
   if (CERTIFICATE_CODES.test(code) || CERTIFICATE_MESSAGES.test(message)) {
     return new Fault("certificate", `${peerOf(options)}: certificate not accepted: ${message}`, { cause: error });
   }

@@ -39,7 +39,7 @@ export function createCompressor(library: ZstdLibrary): Compressor {
     compress(bytes) {
       if (bytes.length >= PROBE_FROM_BYTES && !shrinksInPieces(library, bytes, probe)) return null;
       const frame = library.compress(bytes);
-      return frame.length < bytes.length ? frame : null;
+      return frame.length < bytes.length && isReadable(frame, bytes.length) ? frame : null;
     },
     decompress(stored, plainBytes) {
       checkFrame(stored, plainBytes);
@@ -62,6 +62,16 @@ function shrinksInPieces(library: ZstdLibrary, bytes: Uint8Array, probe: Uint8Ar
     probe.set(bytes.subarray(piece * stride, piece * stride + PROBE_PIECE_BYTES), piece * PROBE_PIECE_BYTES);
   }
   return library.compress(probe).length < probe.length;
+}
+
+/** Whether a reader would take the frame. A library that writes it in another form costs space, never data: the object is stored raw. */
+function isReadable(frame: Uint8Array, plainBytes: number): boolean {
+  try {
+    checkFrame(frame, plainBytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Refuses what is not exactly one frame without dictionary that says it holds `plainBytes` bytes. Walks block headers, decodes nothing. */

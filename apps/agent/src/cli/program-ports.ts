@@ -1,4 +1,5 @@
 /** The program's ports: made once in main.ts, or by a test. */
+import type { Argon2Cost } from "@holdfast/crypto";
 import type { Ports } from "../session/session.ts";
 import type { Processes } from "../state/lock.ts";
 import type { Operations } from "./operations.ts";
@@ -12,6 +13,8 @@ export interface ProgramPorts extends Surroundings {
   readonly operations: Operations;
   readonly hostName: string;
   readonly version: string;
+  /** Of new passphrase slots. */
+  readonly passphraseCost: Argon2Cost;
   /** Runs a command by the shell; its standard output. */
   readonly runShell: (command: string) => string;
 }

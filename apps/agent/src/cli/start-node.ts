@@ -2,9 +2,11 @@
 import { hostname } from "node:os";
 import process from "node:process";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
+import { ARGON2_COST_DEFAULT } from "@holdfast/crypto/slot";
 import { createProcesses } from "../state/process-node.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
+import { createNamedDisk } from "./named-disk.ts";
 import { loadedOperations } from "./operations.ts";
 import { runProgram } from "./program.ts";
 import type { ProgramPorts } from "./program-ports.ts";
@@ -16,7 +18,7 @@ export async function runCommandLine(): Promise<void> {
   process.once("SIGINT", () => process.exit(EXIT_CODES.interrupted));
   endQuietlyWithoutReader();
   const ports: ProgramPorts = {
-    ports: { clock: createSystemClock(), random: createSystemRandom(), disk: createNodeDisk() },
+    ports: { clock: createSystemClock(), random: createSystemRandom(), disk: createNamedDisk(createNodeDisk()) },
     terminal: createTerminal(),
     processes: createProcesses(),
     operations: loadedOperations,
@@ -25,6 +27,7 @@ export async function runCommandLine(): Promise<void> {
     currentFolder: process.cwd(),
     hostName: hostname(),
     version: AGENT_VERSION,
+    passphraseCost: ARGON2_COST_DEFAULT,
     runShell,
   };
   process.exitCode = await runProgram(ports, process.argv.slice(2));

@@ -33,9 +33,10 @@ export function createTerminal(): Terminal {
     },
     async readSecret(prompt) {
       assert(stdin.isTTY === true, "terminal: a secret is asked for where nobody sits");
-      stderr.write(`${clear()}${prompt}`);
       try {
-        return await readWithoutEcho();
+        const typed = readWithoutEcho(); // Before the prompt is seen: who types at once is not echoed either.
+        stderr.write(`${clear()}${prompt}`);
+        return await typed;
       } finally {
         stderr.write("\n");
       }

@@ -51,6 +51,7 @@ export async function initVault(run: Run, options: InitOptions): Promise<void> {
     paths: run.paths,
     connection,
     passphrase,
+    passphraseCost: run.passphraseCost,
     onRecoveryCode(code) {
       if (recoveryFile !== undefined) disk.writeFile(recoveryFile, utf8(`${code}\n`), OWN_FILE_MODE);
     },

@@ -73,7 +73,7 @@ function registerAdd(key: Command, action: Registry["action"]): void {
     .summary("a further passphrase")
     .description("Adds a further passphrase.");
   action<AddOptions>(passphrase, async (run, options) => {
-    await addKey(run, options, "passphrase", async () => ({ type: "passphrase", passphrase: await newPassphrase(run, options) }));
+    await addKey(run, options, "passphrase", async () => ({ type: "passphrase", passphrase: await newPassphrase(run, options), cost: run.passphraseCost }));
     return undefined;
   });
   const recovery = label(add.command("recovery")).summary("a further recovery code").description("Adds a further recovery code and shows it once.");
@@ -139,7 +139,7 @@ async function changePassphrase(run: Run, options: AddOptions): Promise<undefine
   const owner = await vault.openOwner(await readPersonSecret(run.secretSources, options));
   const passphrase = await newPassphrase(run, options);
   const label = owner.slot.type === SLOT_TYPES.passphrase ? owner.slot.label : "passphrase";
-  const record = await addSlot(run, vault, owner, label, { type: "passphrase", passphrase });
+  const record = await addSlot(run, vault, owner, label, { type: "passphrase", passphrase, cost: run.passphraseCost });
   // Opened by something else, no passphrase is known to be the old one.
   const replaced = owner.slot.type === SLOT_TYPES.passphrase ? owner.slot : null;
   if (replaced !== null) await dropSlot(vault, owner, replaced);

@@ -312,9 +312,21 @@ describe("backup", { skip, timeout: 120_000 }, () => {
     assert.deepEqual(names.sort(), ["folder", "folder/a", "folder/b", "folder/empty", "zeros"]);
   });
 
-  it("refuses a source that is not there", async () => {
-    await assert.rejects(backup({ paths: [utf8(`${source}/nothing`)] }), { name: "Fault" });
+  it("refuses when none of the sources is there, and names them", async () => {
+    await assert.rejects(backup({ paths: [utf8(`${source}/nothing`), utf8("/no-such-folder/x")] }), (error: Error) => {
+      assert.equal((error as Error & { code: string }).code, "missing");
+      assert.match(error.message, /source\/nothing \(ENOENT\)/);
+      return true;
+    });
     assert.equal(memory.session.journal().snapshots.size, 0);
+  });
+
+  it("reports a source that is not there and backs up the others", async () => {
+    fill();
+    const result = await backup({ paths: [utf8(`${source}/folder`), utf8(`${source}/nothing`), utf8("/no-such-folder/x")] });
+    assert.equal(result.failures, 2);
+    assert.deepEqual(warnings, ["/no-such-folder: ENOENT", `${source}/nothing: ENOENT`]);
+    assert.deepEqual((await read(result)).contents.get(`${source}/folder/a`), utf8("alpha"));
   });
 
   it("keeps names that are not UTF-8", async () => {

@@ -3,7 +3,7 @@
  * changed to the pack workers and gives everything, in order, to the tree assembler. One thread, synchronous, constant
  * memory but for the names of the folders that are open.
  */
-import { equalBytes, isFault } from "@holdfast/base";
+import { bytesToHex, equalBytes, Fault, isFault, utf8ToText } from "@holdfast/base";
 import { createCutter, createGear, type Entry, type Gear, type ObjectTable, parseEntry } from "@holdfast/vault";
 import { EntryStats, errnoOf, type FolderHandle, FolderListing, type Platform, STAT_ROW_WORDS } from "../platform/index.ts";
 import type { ListingReader } from "../state/listing.ts";
@@ -71,6 +71,9 @@ export class Walker {
   readonly #levels: Level[] = [];
   readonly #previous: PreviousWalk | null;
   #folderPath: Uint8Array = ROOT_PATH;
+  /** Sources that were found, and those that were not. */
+  #sourceCount = 0;
+  readonly #lostSources: string[] = [];
 
   constructor(options: WalkerOptions) {
     const { shared, platform } = options;
@@ -113,6 +116,9 @@ export class Walker {
   /** Walks everything. Afterwards all results are in and the assembler has the root. */
   walk(): void {
     this.#virtualFolder(this.#options.sources, ROOT_PATH, null, 0, this.#previous !== null);
+    if (this.#sourceCount === 0 && this.#lostSources.length > 0) {
+      throw new Fault("missing", `backup: none of the paths is there: ${this.#lostSources.slice(0, 5).join(", ")}`);
+    }
     this.settle();
   }
 
@@ -154,8 +160,20 @@ export class Walker {
     this.#platform.closeFolder(folder);
   }
 
+  /** A name on the way to a source, or a source. One that is not there is reported, and the others are backed up. */
   #sourceChild(child: SourceNode, folder: FolderHandle, batchFolder: BatchFolder, depth: number, hasPrevious: boolean): void {
     const path = joinPath(batchFolder.path, child.name);
+    try {
+      this.#openSource(child, path, folder, batchFolder, depth, hasPrevious);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === null) throw error;
+      this.#options.onFailure(path, errno);
+      this.#lostSources.push(`${utf8ToText(path) ?? bytesToHex(path)} (${errno})`);
+    }
+  }
+
+  #openSource(child: SourceNode, path: Uint8Array, folder: FolderHandle, batchFolder: BatchFolder, depth: number, hasPrevious: boolean): void {
     const known = hasPrevious && this.#previous?.seek(child.name) === true;
     if (!child.isSource) {
       const goesOn = known && (this.#previous as PreviousWalk).isFolder;
@@ -167,6 +185,7 @@ export class Walker {
     const level = this.#level(depth);
     this.#platform.statAt(folder, child.name, level.stats, 0);
     this.#folderPath = batchFolder.path;
+    this.#sourceCount++;
     if (level.stats.kind(0) === "folder") this.#folder(folder, child.name, path, level.stats, 0, depth, known, null);
     else this.#leaf(folder, batchFolder, child.name, level.stats, 0, known);
   }

@@ -13,6 +13,9 @@ import { FolderChain } from "./folder-chain.ts";
 import { restoreSnapshot } from "./restore.ts";
 import type { RestoreOptions } from "./restore-options.ts";
 
+/** Threads start from sources here, which the oldest Node cannot run. */
+const RUNS_SOURCES = "Bun" in globalThis || "Deno" in globalThis || Boolean((process.features as { typescript?: unknown }).typescript);
+const THREAD_COUNT = RUNS_SOURCES ? 2 : 0;
 const EVENTS = { onProgress: () => {}, onWarning: () => {}, onFailure: () => {} };
 
 const restore = (vault: VaultBuilder, target: string, options: Partial<RestoreOptions> = {}) =>
@@ -196,7 +199,7 @@ describe("restore onto a full disk", () => {
           vault.file(`file ${number}`, number % 2 === 0 ? [content(number, 600_000)] : [content(number, 300_000), content(number + 50, 300_000)]),
         );
         await vault.commit(files, { totals: { files: 8, folders: 0, others: 0, plainBytes: 4_800_000 } });
-        const fault = await restore(vault, join(path, "target"), { workers: 2 }).then(
+        const fault = await restore(vault, join(path, "target"), { workers: THREAD_COUNT }).then(
           () => null,
           (error: unknown) => error,
         );

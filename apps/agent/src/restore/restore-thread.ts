@@ -118,7 +118,9 @@ function buffersOf(job: RestoreJob): ArrayBuffer[] {
   return [...new Set(buffers)];
 }
 
-/** The built agent is one file, and so its own worker entry; from sources it is main.ts. */
+/** The built agent is one file, and so its own worker entry; from sources it is that of all workers. */
 function workerEntry(): URL {
-  return import.meta.url.endsWith("/restore-thread.ts") ? new URL("../main.ts", import.meta.url) : new URL(import.meta.url);
+  // A computed name: the bundler must not take it for a file to ship.
+  const fromSources = ["../pipeline/worker-entry", "ts"].join(".");
+  return import.meta.url.endsWith("/restore-thread.ts") ? new URL(fromSources, import.meta.url) : new URL(import.meta.url);
 }

@@ -6,6 +6,7 @@
  */
 import { bytesToHex, equalBytes, Fault, isFault } from "@holdfast/base";
 import {
+  type Argon2Cost,
   createSigner,
   createSlot,
   deriveEpochKeys,
@@ -37,6 +38,7 @@ export interface FoundOptions {
   readonly paths: StatePaths;
   readonly connection: Connection;
   readonly passphrase: string;
+  readonly passphraseCost: Argon2Cost;
   /** Told the recovery code when nothing opens with it yet: for a file, which must be durable first. */
   readonly onRecoveryCode: (code: string) => void;
 }
@@ -106,10 +108,14 @@ async function openDraft(draft: Draft, passphrase: string): Promise<OwnerSecrets
   }
 }
 
-async function writeDraft({ ports, paths, passphrase }: FoundOptions, secrets: OwnerSecrets): Promise<Draft> {
+async function writeDraft({ ports, paths, passphrase, passphraseCost }: FoundOptions, secrets: OwnerSecrets): Promise<Draft> {
   const vault = vaultIdOf(signingKeyOf(secrets.ownerSeed).publicKey);
   const createdMs = Math.floor(ports.clock.nowMs());
-  const { body } = await createSlot(ports.random, { vaultId: vault, createdMs, label: PASSPHRASE_LABEL, secrets }, { type: "passphrase", passphrase });
+  const { body } = await createSlot(
+    ports.random,
+    { vaultId: vault, createdMs, label: PASSPHRASE_LABEL, secrets },
+    { type: "passphrase", passphrase, cost: passphraseCost },
+  );
   const frame = encodeFrame(RECORD_KINDS.slot, 0, 0, body);
   ports.disk.makeFolder(paths.root, OWN_FOLDER_MODE);
   ports.disk.writeFile(draftPath(paths), frame, OWN_FILE_MODE);

@@ -10,6 +10,7 @@ import {
   JournalBuilder,
   type MemoryNode,
   slotAdded,
+  type TestKey,
   testId,
   testKey,
   testVerifier,
@@ -107,16 +108,16 @@ describe("journal link", () => {
       await link().refresh();
       if (!keepCache) disk.remove(`${PATHS.cache}/journal`);
       const last = node.journal.at(-1)!;
-      last.receipt = receiptFor(node, last.entry, node.journal.length - 1, 5);
+      last.receipt = receiptFor(node.key, node.journal, node.journal.length - 1, 5);
       await assert.rejects(link().refresh(), isAlarm(/another receipt at seq 4/));
     }
   });
 
   it("alarms at a gap, at a receipt by another key, and at a changed byte", async () => {
-    const damage: readonly [(node: MemoryNode) => void, RegExp][] = [
-      [(node) => node.journal.splice(2, 1), /entry 2 of the journal does not verify.*entries are missing/],
-      [(node) => void (node.journal[1]!.receipt = receiptFor({ ...node, key: testKey(77) } as MemoryNode, node.journal[1]!.entry, 1, 0)), /receipt of entry 1/],
-      [(node) => void (node.journal[3]!.entry[100]! ^= 1), /entry 3 of the journal does not verify/],
+    const damage: readonly [(node: MemoryNode) => unknown, RegExp][] = [
+      [({ journal }) => journal.splice(2, 1), /entry 2 of the journal does not verify.*entries are missing/],
+      [({ journal }) => journal.splice(1, 1, { ...journal[1]!, receipt: receiptFor(testKey(77), journal, 1, 0) }), /receipt of entry 1/],
+      [({ journal }) => journal[3]!.entry.fill(0, 100, 101), /entry 3 of the journal does not verify/],
     ];
     for (const [damageNode, pattern] of damage) {
       const { link, node } = await setUp();
@@ -206,15 +207,18 @@ function rewriteLast(node: MemoryNode, body: EntryBody): void {
   for (const { entry } of node.journal.slice(0, -1)) builder.take(entry);
   const entry = builder.frame(body);
   const at = node.journal.length - 1;
-  node.journal[at] = { ...node.journal[at]!, entry, receipt: receiptFor(node, entry, at, 0) };
+  node.journal[at] = { ...node.journal[at]!, entry };
+  node.journal[at]!.receipt = receiptFor(node.key, node.journal, at, 0);
 }
 
-function receiptFor(node: MemoryNode, entry: Bytes, seq: number, laterMs: number): Bytes {
+/** A receipt by `key` for the entry at `seq`, some ms later than any other. */
+function receiptFor(key: TestKey, journal: MemoryNode["journal"], seq: number, laterMs: number): Bytes {
+  const { entry } = journal[seq]!;
   const { vault } = parseJournalEntry(entry).payload;
-  const before = node.journal[seq - 1];
+  const before = journal[seq - 1];
   const previous = before === undefined ? null : asRecordId(testVerifier.sha256(before.receipt));
   const payload = encodeReceiptPayload({ vault, seq, entry: asRecordId(testVerifier.sha256(entry)), receivedMs: 1_760_000_000_000 + laterMs, previous });
-  return encodeReceipt(payload, node.key.sign("receipt", payload));
+  return encodeReceipt(payload, key.sign("receipt", payload));
 }
 
 /** The methods of a store as a plain object, so that one can be replaced. */

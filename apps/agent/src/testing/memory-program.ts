@@ -1,7 +1,7 @@
 /** The command line as tests run it: disk, clock, node and terminal in memory. */
 
 import { Fault } from "@holdfast/base";
-import { encodeInvite } from "@holdfast/protocol";
+import { ARGON2_MEMORY_KIB_MIN, ARGON2_PASSES_MIN, encodeInvite } from "@holdfast/protocol";
 import { createFakeClock, createFaultDisk, createSeededRandom, type FaultDisk, testId } from "@holdfast/testkit";
 import type { Operations } from "../cli/operations.ts";
 import { runProgram } from "../cli/program.ts";
@@ -88,6 +88,7 @@ async function runOnce(
       currentFolder: "/here",
       hostName: "web-1",
       version: "0.0.0",
+      passphraseCost: { memoryKib: ARGON2_MEMORY_KIB_MIN, passes: ARGON2_PASSES_MIN },
       runShell: (command) => `${command} said this\nand that\n`,
     },
     args,

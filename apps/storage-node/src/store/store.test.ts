@@ -174,7 +174,7 @@ describe("store: have, leases and changes", () => {
 
   it("pages long lists", async () => {
     await using vault = await VaultFixture.create();
-    const frames = Array.from({ length: 1001 }, (_, index) => randomFrame(contentIndex, 1 + (index % 50)));
+    const frames = Array.from({ length: 1001 }, (_, index) => randomFrame(contentIndex, 16 + (index % 50)));
     await vault.put(frames.slice(0, 1000));
     await vault.put(frames.slice(1000));
     const page = await vault.store.reader.call("changes", [vault.account.vault, ""]);

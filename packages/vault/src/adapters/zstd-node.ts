@@ -20,12 +20,17 @@ async function zstdLibrary(): Promise<ZstdLibrary> {
   return {
     compress:
       bun === undefined
-        ? // Deno writes the content size into the header only when it is told.
-          (bytes) => zlib.zstdCompressSync(bytes, { params, pledgedSrcSize: bytes.length })
+        ? // Deno writes the content size into the header only when it is told, and with output of more than one piece appends an empty frame.
+          (bytes) => zlib.zstdCompressSync(bytes, { params, pledgedSrcSize: bytes.length, chunkSize: compressBound(bytes.length) })
         : (bytes) => bun.zstdCompressSync(bytes, { level: LEVEL }),
     // The chunk size makes the output one buffer: nothing is joined afterwards.
     decompress: (frame, bytesMax) => zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bytesMax), chunkSize: Math.max(64, bytesMax) }),
   };
+}
+
+/** More than any frame of `plainBytes` bytes takes. */
+function compressBound(plainBytes: number): number {
+  return plainBytes + (plainBytes >> 8) + 1_024;
 }
 
 /** The one instance: a second `init` of the package corrupts the memory of the first. */
