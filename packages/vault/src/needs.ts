@@ -3,7 +3,7 @@
  * new snapshot, never by subtraction, and travels as the difference to the set of an older snapshot.
  * A set of records is their ids ascending, each once, joined: 32 bytes each.
  */
-import { type Bytes, compareBytes, concatBytes, copyBytes, equalBytes, Fault } from "@holdfast/base";
+import { type Bytes, compareBytes, copyBytes, equalBytes, Fault, joinBytes } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
 import { ID_BYTES, NEEDS_IDS_MAX, type Needs, type RecordId } from "@holdfast/protocol";
 
@@ -63,7 +63,7 @@ export interface NeedsDifference {
 /** The set of `ids`, which may come in any order and more than once. */
 export function recordSetOf(ids: Iterable<Uint8Array>): Bytes {
   const sorted = [...ids].sort(compareBytes);
-  return concatBytes(...sorted.filter((id, index) => index === 0 || !equalBytes(id, sorted[index - 1] as Uint8Array)));
+  return joinBytes(sorted.filter((id, index) => index === 0 || !equalBytes(id, sorted[index - 1] as Uint8Array)));
 }
 
 /** What the snapshot with the full `set` says of it. More ids than may travel: `limit`. */

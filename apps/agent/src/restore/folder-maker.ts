@@ -130,7 +130,7 @@ export function plannedFolder(parent: FolderState, entry: Entry): FolderState {
   return { parent, entry, path: joinNames(parent.path, entry.name), state: "planned", isNew: false, ownsNew: false, metadata: null, pending: 1 };
 }
 
-/** The target itself. */
-export function targetFolder(isEmpty: boolean, ownsNew: boolean): FolderState {
-  return { parent: null, entry: null, path: new Uint8Array(0), state: "made", isNew: isEmpty, ownsNew, metadata: null, pending: 1 };
+/** The target itself. `metadata` is for a target that this restore made to hold what a folder of the snapshot holds. */
+export function targetFolder(isEmpty: boolean, ownsNew: boolean, metadata: Metadata | null): FolderState {
+  return { parent: null, entry: null, path: new Uint8Array(0), state: "made", isNew: isEmpty, ownsNew, metadata, pending: 1 };
 }

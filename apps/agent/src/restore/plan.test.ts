@@ -9,7 +9,7 @@ import { loadObjectIndex } from "./object-index.ts";
 import { isWithoutPack, Plan } from "./plan.ts";
 
 const METADATA = { mode: 0o644, uid: 0, gid: 0, setsOwner: false, mtimeSec: 1, mtimeNs: 0, xattrs: [] };
-const FOLDER = targetFolder(true, true);
+const FOLDER = targetFolder(true, true, null);
 
 /** A plan over a vault of two packs: one of two objects that fill it, and one that is mostly padding. */
 async function twoPacks() {

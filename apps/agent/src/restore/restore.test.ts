@@ -307,6 +307,18 @@ describe("restoreSnapshot", () => {
       await assert.rejects(list("latest:data/z/more"), { name: "Fault", code: "missing" });
     }));
 
+  it("gives a target that it makes the attributes of the folder behind the colon, and leaves one that was there alone", () =>
+    inFolder(async (path, vault) => {
+      await vault.commit([vault.folder("data", [vault.file("x", [utf8("1")])], { mode: 0o750, modified: { seconds: 1_000, nanoseconds: 0 } })]);
+      await restore(vault, join(path, "made"), {}, "latest:data");
+      const made = statSync(join(path, "made"));
+      assert.equal(made.mode & 0o7777, 0o750);
+      assert.equal(made.mtimeMs, 1_000_000);
+      mkdirSync(join(path, "there"), { mode: 0o711 });
+      await restore(vault, join(path, "there"), {}, "latest:data");
+      assert.equal(statSync(join(path, "there")).mode & 0o7777, 0o711);
+    }));
+
   it("takes what is included and leaves what is excluded, making only folders that are needed", () =>
     inFolder(async (path, vault) => {
       const text = (name: string) => vault.file(name, [utf8(name)]);

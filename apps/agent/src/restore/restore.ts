@@ -48,20 +48,21 @@ export async function restoreSnapshot(session: RestoreSession, spec: string, opt
   const report = new Report(events, isWhole ? { files, bytes: plainBytes } : null);
   const index = await loadObjectIndex(session, found.epoch, (id, fault) => report.warnIndex(id, fault.message));
   const source = createObjectSource(session, found.epoch, index, await createZstdCompressor());
-  const root = await rootOf(found, source);
+  const { root, folder } = await rootOf(found, source);
   const { root: decision, filter } = createPathFilter(options.include ?? [], options.exclude ?? []);
   if (options.dryRun === true) return countRestore(root, source, filter, decision, report);
 
   const { platform } = loadPlatform({ preferNative: options.preferNative ?? true });
   const run = new RestoreRun(session, found, options, platform, report, index, source);
-  return run.run(root, decision, filter);
+  return run.run(root, folder, decision, filter);
 }
 
-/** The tree of the folder that is asked for, or the one entry. */
-async function rootOf(found: FoundSnapshot, source: ObjectSource): Promise<FoundSnapshot["snapshot"]["root"] | Entry> {
-  if (found.path.length === 0) return found.snapshot.root;
+/** The tree of the folder that is asked for with the folder's own entry, or the one entry. */
+async function rootOf(found: FoundSnapshot, source: ObjectSource): Promise<{ root: FoundSnapshot["snapshot"]["root"] | Entry; folder: Entry | null }> {
+  if (found.path.length === 0) return { root: found.snapshot.root, folder: null };
   const entry = await findPath(found.snapshot.root, found.path, source.load);
-  return entry.kind === FILE_KINDS.folder ? (entry.subtree as NonNullable<Entry["subtree"]>) : entry;
+  if (entry.kind !== FILE_KINDS.folder) return { root: entry, folder: null };
+  return { root: entry.subtree as NonNullable<Entry["subtree"]>, folder: entry };
 }
 
 class RestoreRun {
@@ -93,6 +94,7 @@ class RestoreRun {
 
   async run(
     root: Parameters<Restorer["run"]>[0],
+    folder: Entry | null,
     decision: Parameters<Restorer["run"]>[2],
     filter: ReturnType<typeof createPathFilter>["filter"],
   ): Promise<RestoreResult> {
@@ -101,7 +103,7 @@ class RestoreRun {
     const report = this.#report;
     const overwrite = options.overwrite ?? null;
     const path = typeof options.target === "string" ? utf8(options.target) : options.target;
-    const { target, isEmpty, gid, mode } = prepareTarget(platform, path, overwrite);
+    const { target, isEmpty, isMade, gid, mode } = prepareTarget(platform, path, overwrite);
     const rules = rulesOf(options);
     const owners = createOwnerMap(platform, rules.numericOwner);
     const metadataFor = (entry: Entry, ownsNew: boolean, at: Uint8Array) => metadataOf(entry, rules, owners, ownsNew, (reason) => report.warn(at, reason));
@@ -143,7 +145,9 @@ class RestoreRun {
       dispatcher,
     );
     try {
-      await restorer.run(root, targetFolder(isEmpty, gid === rules.gid && (mode & SETGID_BIT) === 0), decision);
+      const ownsNew = gid === rules.gid && (mode & SETGID_BIT) === 0;
+      const metadata = isMade && folder !== null ? metadataFor(folder, ownsNew, new Uint8Array(0)) : null;
+      await restorer.run(root, targetFolder(isEmpty, ownsNew, metadata), decision);
       return report.result();
     } catch (error) {
       await dispatcher.settle();

@@ -8,6 +8,8 @@ import type { Overwrite } from "./restore-options.ts";
 export interface PreparedTarget {
   readonly target: Target;
   readonly isEmpty: boolean;
+  /** Nothing was at the path before. */
+  readonly isMade: boolean;
   readonly gid: number;
   readonly mode: number;
 }
@@ -19,7 +21,8 @@ const SLASH = 0x2f;
 /** Opens the target, making it and the folders above it. Not empty, without `overwrite`: `conflict`. */
 export function prepareTarget(platform: Platform, path: Uint8Array, overwrite: Overwrite | null): PreparedTarget {
   if (path.length === 0 || path.includes(0)) throw new Fault("input", "target: not a path");
-  const folder = openOrMake(platform, path);
+  const made = { isMade: false };
+  const folder = openOrMake(platform, path, made);
   try {
     const listing = new FolderListing();
     platform.listFolder(folder, listing);
@@ -28,13 +31,14 @@ export function prepareTarget(platform: Platform, path: Uint8Array, overwrite: O
     const stats = new EntryStats(1);
     platform.stat(folder, stats, 0);
     const { inode, devMajor, devMinor, gid, mode } = stats.entry(0);
-    return { target: { path, inode, devMajor, devMinor }, isEmpty, gid, mode };
+    return { target: { path, inode, devMajor, devMinor }, isEmpty, isMade: made.isMade, gid, mode };
   } finally {
     platform.closeFolder(folder);
   }
 }
 
-function openOrMake(platform: Platform, path: Uint8Array): FolderHandle {
+/** `made` tells whether the last folder of the path had to be made. */
+function openOrMake(platform: Platform, path: Uint8Array, made: { isMade: boolean } = { isMade: false }): FolderHandle {
   try {
     return platform.openFolder(path);
   } catch (error) {
@@ -49,6 +53,7 @@ function openOrMake(platform: Platform, path: Uint8Array): FolderHandle {
   const parent = openOrMake(platform, slash > 0 ? path.subarray(0, slash) : slash === 0 ? path.subarray(0, 1) : Uint8Array.of(0x2e));
   try {
     platform.makeFolderAt(parent, name, NEW_FOLDER_MODE);
+    made.isMade = true;
     return platform.openFolderAt(parent, name);
   } finally {
     platform.closeFolder(parent);

@@ -6,6 +6,7 @@ const LEVEL = 3;
 
 interface BunZstd {
   zstdCompressSync(bytes: Uint8Array, options: { level: number }): Uint8Array;
+  zstdDecompressSync(frame: Uint8Array): Uint8Array;
 }
 
 /** The compressor of this runtime. Asynchronous only because WebAssembly is compiled once where nothing is built in. */
@@ -23,8 +24,12 @@ async function zstdLibrary(): Promise<ZstdLibrary> {
         ? // Deno writes the content size into the header only when it is told, and with output of more than one piece appends an empty frame.
           (bytes) => zlib.zstdCompressSync(bytes, { params, pledgedSrcSize: bytes.length, chunkSize: compressBound(bytes.length) })
         : (bytes) => bun.zstdCompressSync(bytes, { level: LEVEL }),
-    // The chunk size makes the output one buffer: nothing is joined afterwards.
-    decompress: (frame, bytesMax) => zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bytesMax), chunkSize: Math.max(64, bytesMax) }),
+    // Bun's own call allocates by the content size in the frame, which has been checked, and makes no stream object for each frame.
+    // The chunk size of the other makes the output one buffer: nothing is joined afterwards.
+    decompress:
+      bun !== undefined
+        ? (frame) => bun.zstdDecompressSync(frame)
+        : (frame, bytesMax) => zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bytesMax), chunkSize: Math.max(64, bytesMax) }),
   };
 }
 
