@@ -88,7 +88,9 @@ function checkCreated(createdMs: number, nowMs: number, startedAtMs: number): vo
     throw new Fault("denied", `request: clock is off by ${skewMs} ms, want at most ${REQUEST_SKEW_MS_MAX}`, { detail: { skewMs, nowMs } });
   }
   if (createdMs < startedAtMs) {
-    throw new Fault("denied", `request: created ${startedAtMs - createdMs} ms before the storage node started`, { detail: { skewMs, nowMs, startedAtMs } });
+    // Refused, since nonces of that time are forgotten; an honest agent, whose clock is a little behind, signs again later.
+    const earlyMs = startedAtMs - createdMs;
+    throw new Fault("busy", `request: created ${earlyMs} ms before the storage node started`, { detail: { skewMs, nowMs, startedAtMs, delayMs: earlyMs } });
   }
 }
 

@@ -105,12 +105,14 @@ export function emptyJournal(vault: VaultId, account: AccountId): JournalState {
 /**
  * The state after the entry in `frame`. Checks, in this order: form, vault and account, place in the chain (`conflict`
  * with the head when it does not follow it), device and role (`denied`), signatures (`integrity`), meaning.
- * `state` is not changed.
+ * `state` is not changed, unless it is handed over with `mayReuse`: whoever replays a chain gives each state up for the
+ * next, and a chain of thousands of snapshots is not copied thousands of times. After a fault such a state is spent.
  */
 export function applyEntry(
   state: JournalState,
   frame: Uint8Array,
   verifier: Verifier,
+  mayReuse = false,
 ): { readonly state: JournalState; readonly entry: RecordId; readonly parsed: JournalEntry } {
   const parsed = parseJournalEntry(frame);
   const { payload } = parsed;
@@ -120,7 +122,7 @@ export function applyEntry(
   const entry = asRecordId(verifier.sha256(frame));
   const next = { ...state, head: { seq: payload.seq, entry, timeMs: payload.timeMs } };
   checkAuthority(state, parsed, verifier);
-  return { state: { ...next, ...applyBody(state, payload, entry, verifier) }, entry, parsed };
+  return { state: { ...next, ...applyBody(state, payload, entry, verifier, mayReuse) }, entry, parsed };
 }
 
 /** Verifies that `frame` is the node's receipt for `entry` at `seq`, following `previous`. Anything else is `integrity`. */
@@ -198,7 +200,7 @@ function checkRole(state: JournalState, payload: EntryPayload, device: JournalDe
   throw new Fault("denied", `journal entry: needs the role ${role}`);
 }
 
-function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, verifier: Verifier): Partial<JournalState> {
+function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, verifier: Verifier, mayReuse: boolean): Partial<JournalState> {
   const { body } = payload;
   switch (body.kind) {
     case 1:
@@ -231,7 +233,7 @@ function applyBody(state: JournalState, payload: EntryPayload, entry: RecordId, 
       return { epoch: body.epoch, containerKeys: withEntry(state.containerKeys, body.epoch, body.containerKey), epochsSlot: body.slot };
     case 9:
     case 10:
-      return { snapshots: addSnapshot(state, payload, body, entry) };
+      return { snapshots: addSnapshot(state, payload, body, entry, mayReuse) };
     case 11: {
       const snapshots = new Map(state.snapshots);
       for (const forgotten of body.entries) {
@@ -254,6 +256,7 @@ function addSnapshot(
   payload: EntryPayload,
   body: Extract<EntryBody, { kind: 9 | 10 }>,
   entry: RecordId,
+  mayReuse: boolean,
 ): ReadonlyMap<string, JournalSnapshot> {
   const { needs } = body;
   if (needs.base !== null) {
@@ -262,7 +265,7 @@ function addSnapshot(
       throw new Fault("conflict", "needs: base is not a retained snapshot", { detail: { seq: state.head?.seq ?? -1, base: bytesToHex(needs.base) } });
     if (!equalBytes(base.line, body.line)) throw new Fault("format", "needs: base belongs to another line");
   }
-  const snapshots = new Map(state.snapshots);
+  const snapshots = mayReuse ? (state.snapshots as Map<string, JournalSnapshot>) : new Map(state.snapshots);
   if (body.supersedes !== null) {
     const partial = snapshots.get(bytesToHex(body.supersedes));
     // Only a device's own unfinished snapshot gives way; a held one stays.

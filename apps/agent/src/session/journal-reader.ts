@@ -70,7 +70,7 @@ export function createJournalReader(options: JournalReaderOptions): JournalReade
     receivedMsByEntry,
     take(pair) {
       const seq = (last?.seq ?? -1) + 1;
-      const applied = verified(`entry ${seq}`, () => applyEntry(state, pair.entry, verifier));
+      const applied = verified(`entry ${seq}`, () => applyEntry(state, pair.entry, verifier, true));
       const want = { vault, seq, entry: applied.entry, previous: last?.receipt ?? null };
       const { receipt, parsed } = verified(`the receipt of entry ${seq}`, () => verifyReceipt(pair.receipt, nodeKey, want, verifier));
       if (mark?.seq === seq) checkAtMark(mark, applied.entry, receipt);

@@ -295,7 +295,7 @@ export class VaultWriter {
     if (this.#journalState !== null) return this.#journalState;
     const rows = await this.#database.db.select({ frame: journal.entryFrame }).from(journal).orderBy(asc(journal.seq));
     let state = emptyJournal(this.#options.vault, this.#options.account);
-    for (const row of rows) state = applyEntry(state, row.frame, nodeVerifier).state;
+    for (const row of rows) state = applyEntry(state, row.frame, nodeVerifier, true).state;
     this.#journalState = state;
     return state;
   }
