@@ -60,7 +60,7 @@ describe("a backup", () => {
     await agent.backup([source]);
     const before = vaultBytes(installation);
     const summary = await agent.backup([source]);
-    assert.equal(summary["newPlainBytes"] === 0 || Number(summary["newObjects"]) <= 3, true, JSON.stringify(summary));
+    assert.equal(summary.newPlainBytes === 0 || Number(summary.newObjects) <= 3, true, JSON.stringify(summary));
     assert.ok(vaultBytes(installation) - before < 300_000, `${vaultBytes(installation) - before} bytes more`);
   });
 
@@ -185,7 +185,7 @@ describe("a dry run", () => {
     const source = sourceOf({ a: "content that is nowhere else" });
     const [records, snapshots] = [storedRecords(installation).length, (await listSnapshots(installation)).length];
     const summary = await agent.backup([source], ["--dry-run"]);
-    assert.equal(summary["files"], 1);
+    assert.equal(summary.files, 1);
     assert.equal(storedRecords(installation).length, records);
     assert.equal((await listSnapshots(installation)).length, snapshots);
   });
@@ -195,9 +195,9 @@ describe("snapshots", () => {
   it("carry tags and can be chosen by them", async () => {
     const source = sourceOf({ a: "tagged" });
     await agent.ok(["backup", source, "--tag", "weekly", "--tag", "before-upgrade"]);
-    const found = parseEvents((await agent.ok(["snapshots", "--tag", "weekly", "--json"])).stdout).filter((event) => event["event"] === "snapshot");
+    const found = parseEvents((await agent.ok(["snapshots", "--tag", "weekly", "--json"])).stdout).filter((event) => event.event === "snapshot");
     assert.equal(found.length, 1);
-    assert.deepEqual(found[0]?.["tags"], ["before-upgrade", "weekly"]);
+    assert.deepEqual(found[0]?.tags, ["before-upgrade", "weekly"]);
   });
 
   it("stay what they were when the source changes", async () => {

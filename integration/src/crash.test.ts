@@ -8,7 +8,7 @@ import { makeRandomFile } from "./harness/sample-tree.ts";
 import { vaultBytes } from "./harness/vault-data.ts";
 
 const ROUNDS = 6;
-const SEED = Number(process.env["HOLDFAST_SEED"] ?? Date.now() % 1_000_000);
+const SEED = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
 
 describe(`killed at random moments (HOLDFAST_SEED=${SEED})`, () => {
   for (const victim of ["agent", "node"] as const) {
@@ -35,7 +35,7 @@ describe("after a kill", () => {
     await child.exited;
     const durableBytes = vaultBytes(installation);
     const summary = await agent.backup([source]);
-    const sentBytes = Number(summary["bytesSent"]);
+    const sentBytes = Number(summary.bytesSent);
     assert.ok(sentBytes < totalBytes - durableBytes + 24 * 1024 * 1024, `${durableBytes} bytes were durable, ${sentBytes} sent of ${totalBytes}`);
   });
 });

@@ -38,9 +38,11 @@ describe("devices of one account", () => {
     assert.deepEqual(await differencesOf(source, await second.restore(source, target)), []);
   });
 
-  it("store the content that both have once", async () => {
-    const summary = await second.backup([source], ["--host", "another"]);
-    assert.ok(Number(summary.bytesSent) < MIB, `${summary.bytesSent} bytes were sent again`);
+  it("take nobody's word for what is stored: each sends its own content, and restores what the other saved", async () => {
+    await second.ok(["backup", source, "--host", "another"]);
+    const target = installation.scratch.at("of-the-other");
+    await first.ok(["restore", "latest", "--host", "another", "--target", target]);
+    assert.deepEqual(await differencesOf(source, join(target, source)), []);
   });
 
   it("commit at the same time, and both succeed in turn", async () => {
@@ -83,8 +85,11 @@ describe("devices of one account", () => {
   it("a revoked one is refused, the other goes on", async () => {
     const status = JSON.parse((await second.ok(["status", "--json"])).stdout.trim().split("\n").at(-1) ?? "{}") as { device: string };
     await first.ok(["device", "revoke", status.device, "--passphrase-file", first.passphrasePath]);
-    assert.equal((await second.run(["snapshots"])).code, EXIT.refused);
-    assert.equal((await second.run(["backup", source])).code, EXIT.refused);
+    const count = (await listSnapshots(installation)).length;
+    const refused = await second.run(["backup", source]);
+    // By an answer, or, once the node's ports have loaded the new revocation list, by a closed connection.
+    assert.ok(refused.code === EXIT.refused || refused.code === EXIT.network, said(refused));
+    assert.equal((await listSnapshots(installation)).length, count);
     await first.ok(["backup", source]);
   });
 });
@@ -105,7 +110,7 @@ describe("under Deno", () => {
     const deno = (flags: readonly string[], args: readonly string[]) =>
       runOk([findRuntime("deno")?.command ?? "deno", "run", "--no-lock", "--quiet", ...common, ...flags, AGENT_MAIN, ...args, "--state", agent.state]);
     const everyday = [`--allow-net=${ports.agent}`, "--allow-sys=hostname,uid", "--allow-ffi"];
-    await deno([`--allow-net=${ports.front}`, "--allow-sys=hostname,uid", write()], ["enroll", invite]);
+    await deno([`--allow-net=${ports.front}`, "--allow-sys", write()], ["enroll", invite]);
     await deno([...everyday, write()], ["init", ...secrets]);
     await deno([...everyday, write()], ["backup", source]);
     await deno([`--allow-net=${ports.agent}`, "--allow-sys", "--allow-ffi", write(target)], ["restore", "latest", "--target", target, ...RESTORE_EVERYTHING]);

@@ -11,6 +11,8 @@ const ADDRESS_OF_SOURCE = /(?<=new URL\(\s*)(["'])(\.{1,2}\/[^"'\n]+\.ts)\1(?=\s
 const NAME_OF_WORKER = /(?<!\bfrom )(?<!\bimport )(?<!\bimport\()(["'])(\.{1,2}\/[^"'\n]*worker\.ts)\1/g;
 
 const OPTIONS = { bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "silent", legalComments: "none" };
+/** For programs: every thread parses the whole file, so white space and dead code are paid for several times. Names stay, for stack traces. */
+const COMPACT = { minifyWhitespace: true, minifySyntax: true };
 
 /**
  * Bundles a program and its workers beside it. `external` names packages that stay outside; `banner` goes on top of every file.
@@ -21,7 +23,7 @@ export async function bundleProgram({ entry, outfile, external, banner }) {
     outfile: join(dirname(outfile), basename(source).replace(/\.ts$/, ".mjs")),
     address: `./${basename(source).replace(/\.ts$/, ".mjs")}`,
   });
-  return bundleWithWorkers(entry, outfile, { ...OPTIONS, external, banner: { js: banner } }, { nameWorker, inPlace: false });
+  return bundleWithWorkers(entry, outfile, { ...OPTIONS, ...COMPACT, external, banner: { js: banner } }, { nameWorker, inPlace: false });
 }
 
 /**

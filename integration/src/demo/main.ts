@@ -26,7 +26,10 @@ interface Demo {
   readonly say: Diary;
 }
 
-await main(process.argv.slice(2).filter((arg) => arg !== "--"));
+await main(process.argv.slice(2).filter((arg) => arg !== "--")).catch((error: unknown) => {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});
 
 async function main(args: readonly string[]): Promise<void> {
   const folder = resolve(args[0] ?? ROOT);
@@ -83,22 +86,23 @@ async function backUp({ agent, folder, notes, node, say }: Demo): Promise<void> 
   say.line(`${folder} holds ${files.toLocaleString("en")} files, ${size(bytes)}.`);
   const once = async (name: string): Promise<JsonEvent> => {
     const started = performance.now();
-    // What cannot be read is reported and the rest saved, with exit code 3: no reason to stop a demo.
+    // 3: some entries could not be read, were reported, and the rest is saved.
     const ran = await agent.run(["backup", folder, notes, "--json"]);
     if (ran.code !== 0 && ran.code !== 3) throw new Error(`holdfast backup ended with ${ran.code}: ${ran.stderr.slice(-2000)}${ran.stdout.slice(-2000)}`);
     const summary = JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "{}") as JsonEvent;
     say.step(name, performance.now() - started);
-    say.line(
-      `   read ${Number(summary["filesRead"]).toLocaleString("en")} files, ${size(Number(summary["bytesRead"]))}; sent ${size(Number(summary["bytesSent"]))}.`,
-    );
-    if (Number(summary["failures"]) > 0) say.line(`   ${summary["failures"]} entries could not be read and were reported; the rest is saved.`);
+    say.line(`   read ${Number(summary.filesRead).toLocaleString("en")} files, ${size(Number(summary.bytesRead))}; sent ${size(Number(summary.bytesSent))}.`);
+    if (Number(summary.failures) > 0)
+      throw new Error(`demo: ${summary.failures} entries cannot be read by you, so nothing could compare them; choose another folder, or run as root`);
     return summary;
   };
   const first = await once("first backup: everything is new");
-  const plain = Number(first["plainBytes"]);
-  const fresh = Number(first["newPlainBytes"]);
-  say.line(`   Of ${size(plain)}, ${size(fresh)} were different from anything else: what occurs twice is stored once.`);
-  say.line(`   Compressed, sealed and padded the node keeps ${size(bytesOnDisk(node.data))}.`);
+  const plain = Number(first.plainBytes);
+  const fresh = Number(first.newPlainBytes);
+  say.line(`   Of ${size(plain)}, ${size(Math.min(fresh, plain))} were different from anything else: what occurs twice is stored once.`);
+  say.line(
+    `   Compressed, sealed and padded that is ${size(Number(first.bytesSent ?? 0))}; the node's folder, with its databases and logs, is ${size(bytesOnDisk(node.data))}.`,
+  );
   await once("second backup: nothing has changed");
   say.line("   Only names, sizes and times were compared; no file was opened that did not change.");
   appendFileSync(join(notes, CHANGED_FILE), "P.S. This line is new.\n");

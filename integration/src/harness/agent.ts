@@ -7,7 +7,7 @@ import { type Ran, type RunOptions, run, said } from "./run.ts";
 import type { StorageNode } from "./storage-node.ts";
 
 /** The built agent; another build by HOLDFAST_AGENT_MAIN. */
-export const AGENT_MAIN: string = process.env["HOLDFAST_AGENT_MAIN"] ?? join(ROOT, "apps/agent/dist/holdfast.mjs");
+export const AGENT_MAIN: string = process.env.HOLDFAST_AGENT_MAIN ?? join(ROOT, "apps/agent/dist/holdfast.mjs");
 export const PASSPHRASE = "correct horse battery staple, for tests";
 
 /** Exit codes of the agent that tests look for; docs/agent.md has the whole table. */

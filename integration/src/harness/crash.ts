@@ -108,7 +108,7 @@ async function keepState({ installation }: CrashPlan, source: string, name: stri
 async function checkSnapshots({ installation }: CrashPlan, source: string, states: Map<string, string>): Promise<string[]> {
   const problems: string[] = [];
   for (const event of await listSnapshots(installation)) {
-    if (event["partial"] === true) continue; // Holds what was done by then; it is there to go on from.
+    if (event.partial === true) continue; // Holds what was done by then; it is there to go on from.
     const id = snapshotId(event);
     const target = installation.scratch.at(`crash-restored-${id.slice(0, 8)}`);
     const ran = await installation.agent.run(["restore", id, "--target", target]);
@@ -121,12 +121,12 @@ async function checkSnapshots({ installation }: CrashPlan, source: string, state
 
 /** The snapshots of the vault, oldest first, as the agent lists them. */
 export async function listSnapshots({ agent }: Pick<Installation, "agent">): Promise<JsonEvent[]> {
-  return parseEvents((await agent.ok(["snapshots", "--json"])).stdout).filter((event) => event["event"] === "snapshot");
+  return parseEvents((await agent.ok(["snapshots", "--json"])).stdout).filter((event) => event.event === "snapshot");
 }
 
 /** Id of a snapshot as `listSnapshots` gives it. */
 export function snapshotId(event: JsonEvent | undefined): string {
-  const id = event?.["entry"];
+  const id = event?.entry;
   if (typeof id !== "string") throw new Fault("internal", `snapshots: want an entry id, got ${JSON.stringify(event)}`);
   return id;
 }

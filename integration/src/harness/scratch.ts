@@ -23,7 +23,7 @@ export function createScratch(name: string): Scratch {
       return folder;
     },
     [Symbol.dispose]() {
-      if (process.env["HOLDFAST_KEEP"] === "1") console.error(`kept: ${path}`);
+      if (process.env.HOLDFAST_KEEP === "1") console.error(`kept: ${path}`);
       // By rm: names that are not UTF-8 and read-only folders are no trouble to it.
       else Bun.spawnSync(["rm", "-rf", path]);
     },

@@ -79,7 +79,7 @@ async function testFile(file: string, countMin: number, what: string): Promise<O
 }
 
 async function vectors(): Promise<Outcome> {
-  const ran = await run([process.env["HOLDFAST_NODE20"] ?? "node", "integration/tools/test-runner.mjs", "crypto", "protocol", "vault"], {
+  const ran = await run([process.env.HOLDFAST_NODE20 ?? "node", "integration/tools/test-runner.mjs", "crypto", "protocol", "vault"], {
     cwd: ROOT,
     limitMs: LONG_MS,
   });
@@ -164,7 +164,7 @@ function rowRatios(samples: readonly Sample[]): { name: string; ratio: number }[
 }
 
 async function tests(): Promise<Outcome> {
-  const ran = await run([process.env["HOLDFAST_NODE20"] ?? "node", "integration/tools/test.mjs"], { cwd: ROOT, limitMs: LONG_MS });
+  const ran = await run([process.env.HOLDFAST_NODE20 ?? "node", "integration/tools/test.mjs"], { cwd: ROOT, limitMs: LONG_MS });
   const sum = /^\d+ passed, .*$/m.exec(ran.stdout.split("\n").slice(-5).join("\n"))?.[0] ?? "no sum";
   return { holds: ran.code === 0 && ran.wallMs < TESTS_SECONDS_MAX * 1000, figure: `${sum}, in ${seconds(ran.wallMs)} s`, detail: said(ran) };
 }

@@ -32,7 +32,7 @@ import { neededOrdinals, type PackWorkerData, type TreeMessage, type WalkerData,
 
 /** Batches in the ring for each pack worker; frames in flight in all. */
 const BATCHES_PER_WORKER = 8;
-const FRAME_COUNT = 4;
+const FRAME_COUNT = 2;
 const WORKERS_MAX = 4;
 /** Objects that the table takes before it grows. */
 const SPARE_OBJECTS = 60_000;

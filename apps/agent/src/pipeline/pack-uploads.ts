@@ -4,6 +4,7 @@
  */
 import { type LeaseId, RECORD_KINDS, type RecordId } from "@holdfast/protocol";
 import { createIndexBuilder, createRecordSealer, DIRECTORY_ENTRY_BYTES, type IndexBuilder, PACK_CLASSES, type PackClass } from "@holdfast/vault";
+import { collectGarbage } from "../platform/collect-garbage.ts";
 import type { VaultSession } from "../session/session.ts";
 import type { LocalIndex } from "../state/local-index.ts";
 import type { PackMessage } from "./object-store.ts";
@@ -67,6 +68,7 @@ export class PackUploads {
       })
       .finally(() => {
         this.#shared.releaseFrame(frameSlot);
+        collectGarbage();
         this.#inFlight.delete(upload);
       });
     this.#inFlight.add(upload);

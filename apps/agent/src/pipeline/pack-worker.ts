@@ -13,12 +13,16 @@ import { PHASES, type SharedRun } from "./shared-memory.ts";
 /** Longest file that a worker reads whole; longer ones come as ranges of one chunk each. */
 export const WHOLE_FILE_BYTES_MAX = CHUNK_BYTES_MAX;
 const WAIT_MS = 200;
+/** Batches, of 2 MiB or some hundred files each, between two collections. */
+const COLLECT_TICKETS = 1;
 
 export interface PackWorkerOptions {
   readonly shared: SharedRun;
   readonly platform: Platform;
   readonly store: ObjectStore;
   readonly chunkerKey: Uint8Array;
+  /** Called now and then: frees what reading and hashing left behind, where the runtime would let it pile up. */
+  readonly collect: () => void;
 }
 
 /** Works until the phase is `finish` and nothing is left, or `abort`. */
@@ -26,11 +30,13 @@ export function runPackWorker(options: PackWorkerOptions): void {
   const { shared, store } = options;
   const worker = new PackWorker(options);
   let flushesDone = 0;
+  let ticketsDone = 0;
   for (;;) {
     if (shared.phase === PHASES.abort) return;
     const ticket = shared.take();
     if (ticket !== null) {
       worker.work(ticket);
+      if (++ticketsDone % COLLECT_TICKETS === 0) options.collect();
       continue;
     }
     if (shared.flushWanted > flushesDone) {

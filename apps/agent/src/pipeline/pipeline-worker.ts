@@ -3,6 +3,7 @@ import { isFault, utf8 } from "@holdfast/base";
 import { createNodeDisk, createSystemRandom } from "@holdfast/base/node";
 import { attachObjectTable, attachOrdinalSet, PACK_CLASSES, type PackClass, splitSeedOf } from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
+import { collectGarbage } from "../platform/collect-garbage.ts";
 import { createStdin, type LoadedPlatform, loadPlatform, losses } from "../platform/index.ts";
 import { ListingReader, ListingWriter } from "../state/listing.ts";
 import { createExcludeRules } from "./excludes.ts";
@@ -26,7 +27,8 @@ export async function runPipelineWorker(data: PackWorkerData | WalkerData, post:
     const { vault, keys, dryRun } = data;
     const storeOf = (packClass: PackClass): ObjectStore =>
       createObjectStore({ shared, table, compressor, random: createSystemRandom(), keys, vault, packClass, dryRun, post, collect: collectGarbage });
-    if (data.role === "pack") runPackWorker({ shared, platform: loaded.platform, store: storeOf(PACK_CLASSES.content), chunkerKey: keys.chunker });
+    if (data.role === "pack")
+      runPackWorker({ shared, platform: loaded.platform, store: storeOf(PACK_CLASSES.content), chunkerKey: keys.chunker, collect: collectGarbage });
     else runWalker(data, shared, loaded, storeOf, post);
     post({ type: "ended" });
   } catch (error) {
@@ -86,6 +88,7 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     excludeIfPresent: data.excludeIfPresent.map(utf8),
     oneFileSystem: data.oneFileSystem,
     excludeLargerThanBytes: data.excludeLargerThanBytes,
+    collect: collectGarbage,
     onWork: () => post({ type: "work" }),
     onFailure: (path, reason) => post({ type: "failure", path, reason }),
     betweenFolders: () => {
@@ -105,11 +108,6 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     throw error;
   }
   post(message("walked", walker, walker.assembler.root as TreeMessage["root"]));
-}
-
-/** Compression and sealing leave buffers that Bun's collector does not feel; elsewhere it does. */
-function collectGarbage(): void {
-  (globalThis as { Bun?: { gc(force: boolean): void } }).Bun?.gc(false);
 }
 
 function describe(error: unknown): { code: string; message: string; stack: string } {

@@ -21,7 +21,7 @@ import type { SharedRun } from "./shared-memory.ts";
 import type { SourceNode } from "./source-tree.ts";
 import { type AssemblerOptions, TreeAssembler } from "./tree-assembler.ts";
 
-export interface WalkerOptions extends Pick<AssemblerOptions, "table" | "needed" | "splitSeed" | "listing" | "onFailure"> {
+export interface WalkerOptions extends Pick<AssemblerOptions, "table" | "needed" | "splitSeed" | "listing" | "onFailure" | "collect"> {
   readonly shared: SharedRun;
   readonly platform: Platform;
   readonly sources: SourceNode;
@@ -105,6 +105,7 @@ export class Walker {
       readNow: (path, redraft) => this.#bigFiles.readNow(path, redraft),
       finishBigFile: (file) => this.#bigFiles.finish(file),
       onFailure: options.onFailure,
+      collect: options.collect,
     });
   }
 

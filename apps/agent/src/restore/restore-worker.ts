@@ -12,6 +12,7 @@ import { createSystemRandom } from "@holdfast/base/node";
 import { createObjectIdHasher } from "@holdfast/crypto";
 import { type Compressor, createRecordOpener, OBJECT_KINDS, type ObjectIdHasher, type RecordOpener, type StoredObject } from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
+import { collectGarbage } from "../platform/collect-garbage.ts";
 import { type FileHandle, type FolderHandle, loadPlatform, type Platform } from "../platform/index.ts";
 import { ByteReader } from "./byte-stream.ts";
 import { FolderChain, joinNames } from "./folder-chain.ts";
@@ -30,6 +31,9 @@ import {
 } from "./tasks.ts";
 
 export type { RestoreWorkerData } from "./tasks.ts";
+
+/** Bytes written between two collections within a job. */
+const COLLECT_BYTES = 4 * 1024 * 1024;
 
 /** Runs as a thread until the main thread ends it. Jobs are done one after the other, in the order they come. */
 export async function runRestoreWorker(data: RestoreWorkerData): Promise<void> {
@@ -100,6 +104,7 @@ export class RestoreWorker implements Disposable {
       else if (type === TASKS.file || type === TASKS.empty) await this.#file(type, reader, folder, pack, report);
       else if (type === TASKS.part) await this.#part(reader, pack, report);
       else await this.#check(reader, folder, report);
+      if (report.takeBytes(COLLECT_BYTES)) collectGarbage();
     }
     collectGarbage();
     return report.done();
@@ -204,6 +209,7 @@ class JobReport {
   readonly #warnings: { path: Uint8Array; reason: string }[] = [];
   #files = 0;
   #bytes = 0;
+  #takenBytes = 0;
   diskFull = false;
 
   constructor(job: number) {
@@ -213,6 +219,13 @@ class JobReport {
   wrote(files: number, bytes: number): void {
     this.#files += files;
     this.#bytes += bytes;
+  }
+
+  /** Whether `byteCount` bytes more were written since this last said so. */
+  takeBytes(byteCount: number): boolean {
+    if (this.#bytes - this.#takenBytes < byteCount) return false;
+    this.#takenBytes = this.#bytes;
+    return true;
   }
 
   warn(path: Uint8Array, reason: string): void {
@@ -236,9 +249,4 @@ class JobReport {
       diskFull: this.diskFull,
     };
   }
-}
-
-/** Opening and unpacking leave buffers that Bun's collector does not feel; elsewhere it does. */
-function collectGarbage(): void {
-  (globalThis as { Bun?: { gc(force: boolean): void } }).Bun?.gc(false);
 }
