@@ -8,7 +8,7 @@ import { skipWithout } from "./harness/needs.ts";
 import { makeManyFiles } from "./harness/sample-tree.ts";
 import { countReads } from "./harness/unchanged.ts";
 
-const FILES = 3000;
+const FILES = 1000;
 
 describe(`of ${FILES} files`, () => {
   it("the first backup opens each one, the second none, and one that changed is the only one opened", { skip: skipWithout("strace") }, async () => {

@@ -53,7 +53,7 @@ printf 'e' > "$(printf 'names/latin1-\\351\\377')"; printf 'f' > 'names/quote"an
 mkdir "$(printf 'names/folder-\\374')"; printf 'h' > "$(printf 'names/folder-\\374/in-\\200')"
 printf 'i' > "names/$(printf 'x%.0s' $(seq 1 255))"
 printf 'j' > 'names/..dots'; printf 'k' > 'names/*?[glob]'
-truncate -s 64M sparse/hole-only
+truncate -s 16M sparse/hole-only
 truncate -s 8M sparse/data-in-the-middle; printf 'in the middle' | dd of=sparse/data-in-the-middle bs=1 seek=4194304 conv=notrunc status=none
 printf 'at the start' > sparse/hole-at-the-end; truncate -s 3M sparse/hole-at-the-end
 `;

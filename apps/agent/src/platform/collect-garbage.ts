@@ -6,7 +6,7 @@
 import process from "node:process";
 
 /** Resident memory from which a collection is a full one, which frees at once and costs some milliseconds. */
-const FULL_FROM_BYTES = 160 * 1024 * 1024;
+const FULL_FROM_BYTES = 220 * 1024 * 1024;
 
 export function collectGarbage(): void {
   const bun = (globalThis as { Bun?: { gc(full: boolean): void } }).Bun;
