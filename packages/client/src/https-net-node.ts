@@ -185,5 +185,8 @@ function translate(error: unknown, options: HttpsNetOptions): Fault {
   if (CERTIFICATE_CODES.test(code) || CERTIFICATE_MESSAGES.test(message)) {
     return new Fault("certificate", `${peerOf(options)}: certificate not accepted: ${message}`, { cause: error });
   }
-  return new Fault("transport", `${peerOf(options)}: ${message}`, { cause: error, detail: { errno: code } });
+  // TLS 1.3 lets the client finish before its certificate is judged, and a refusal may be no more than a hang-up.
+  const isHangUp = options.identity !== undefined && (code === "ECONNRESET" || /hang up|without an answer/.test(message));
+  const hint = isHangUp ? "; it also hangs up on a device that was revoked or whose certificate has expired" : "";
+  return new Fault("transport", `${peerOf(options)}: ${message}${hint}`, { cause: error, detail: { errno: code } });
 }

@@ -99,11 +99,11 @@ export function createRecordSealer(vaultId: VaultId, keys: EpochKeys, random: Ra
   };
 }
 
-/** Opens records of one vault. `keysOf` gives the keys of an epoch, or `null`. */
-export function createRecordOpener(vaultId: VaultId, keysOf: (epoch: number) => EpochKeys | null): RecordOpener {
+/** Opens records of one vault. `keysOf` gives the keys of an epoch, or `null`; `suiteOf` may give workers the synchronous form of a suite. */
+export function createRecordOpener(vaultId: VaultId, keysOf: (epoch: number) => EpochKeys | null, suiteOf: (id: number) => Suite = suiteById): RecordOpener {
   const secretsFor = (kind: SealedKind, head: { kind: RecordKind; suite: number; epoch: number }) => {
     if (head.kind !== kind) throw new Fault("integrity", `record: got kind ${head.kind}, want ${kind}`);
-    const suite = suiteById(head.suite);
+    const suite = suiteOf(head.suite);
     const keys = keysOf(head.epoch);
     if (keys === null) throw new Fault("missing", `record: no keys for epoch ${head.epoch}`);
     return { suite, key: keyOf(kind, keys), context: contextOf(vaultId, suite.id, kind, head.epoch) };

@@ -33,7 +33,8 @@ export interface PackMessage {
   readonly packClass: PackClass;
   readonly plainBytes: number;
   readonly ordinal: number;
-  readonly directory: Uint8Array;
+  /** A buffer, not a view: Deno looks through messages element by element. */
+  readonly directory: ArrayBuffer;
   readonly newPlainBytes: number;
 }
 
@@ -77,7 +78,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     const directory = pack.directory.slice();
     const ordinal = shared.nextPackOrdinal();
     const plainBytes = pack.plaintext.length;
-    const about = { type: "pack" as const, packClass, plainBytes, ordinal, directory, newPlainBytes: plainBytesOf(directory) };
+    const about = { type: "pack" as const, packClass, plainBytes, ordinal, directory: directory.buffer as ArrayBuffer, newPlainBytes: plainBytesOf(directory) };
     if (options.dryRun) {
       options.post({ ...about, frameSlot: null, frameBytes: plainBytes, recordId: new Uint8Array(32) as RecordId });
     } else {

@@ -55,7 +55,7 @@ export class PackUploads {
   /** Takes a sealed pack from a worker. */
   add(message: PackMessage, onFailure: () => void): void {
     this.#received++;
-    this.totals.newObjects += message.directory.length / DIRECTORY_ENTRY_BYTES;
+    this.totals.newObjects += message.directory.byteLength / DIRECTORY_ENTRY_BYTES;
     this.totals.newPlainBytes += message.newPlainBytes;
     this.totals.newStoredBytes += message.plainBytes;
     const { frameSlot } = message;
@@ -92,9 +92,10 @@ export class PackUploads {
     const frame = this.#shared.frame(frameSlot).subarray(0, message.frameBytes);
     await this.#session.store.put([{ id: message.recordId, parts: [frame] }], this.#lease);
     this.totals.bytesSent += message.frameBytes;
-    this.#index.addPack(message);
+    const pack = { ...message, directory: new Uint8Array(message.directory) };
+    this.#index.addPack(pack);
     const builder = this.#builders[message.packClass];
-    builder.add(message);
+    builder.add(pack);
     if (builder.isDue) this.#flush(builder);
   }
 

@@ -48,7 +48,6 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
   const needed = attachOrdinalSet(data.neededMemory);
   const disk = createNodeDisk();
   using previous = data.previousListing === null ? null : ListingReader.open(disk, data.previousListing);
-  const usable = previous !== null && previous.epoch === data.keys.epoch ? previous : null;
   const listing = data.newListing === null ? null : new ListingWriter(disk, data.newListing, data.startedMs, data.keys.epoch);
   let flushCount = 0;
   /** Everything met so far lies in closed packs afterwards. */
@@ -82,7 +81,7 @@ function runWalker(data: WalkerData, shared: SharedRun, loaded: LoadedPlatform, 
     structure,
     content,
     sources: createSourceTree(data.stdinName === null ? data.paths : []),
-    previous: usable,
+    previous: previous?.epoch === data.keys.epoch ? previous : null,
     excludes: createExcludeRules(data.excludes),
     excludeCaches: data.excludeCaches,
     excludeIfPresent: data.excludeIfPresent.map(utf8),

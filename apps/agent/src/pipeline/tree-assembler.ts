@@ -2,7 +2,7 @@
  * Turns what the walker meets, in its order, into tree objects and the new listing. Content comes later than names: an
  * entry whose file is still with the pack workers waits, and everything behind it waits with it, bounded.
  */
-import { concatBytes } from "@holdfast/base";
+import { joinBytes } from "@holdfast/base";
 import type { ObjectId } from "@holdfast/protocol";
 import {
   CborWriter,
@@ -197,7 +197,7 @@ export class TreeAssembler {
         this.#reused(event);
         return true;
       case "relinked":
-        this.#whole(event.draft, joinAll([event.ids, ...event.moreIds]));
+        this.#whole(event.draft, joinBytes([event.ids, ...event.moreIds]));
         return true;
       case "file":
         return this.#file(event, wait);
@@ -385,15 +385,8 @@ export function withFlags(draft: EntryDraft, flags: number, content: Content | n
   return { ...draft, entry: { ...draft.entry, flags: draft.entry.flags | flags, content } };
 }
 
-/** Joined ids of chunks. */
-export function joinIds(chunks: FileResult["chunks"]): Uint8Array {
-  const ids = new Uint8Array(chunks.length * ID_BYTES);
-  for (const [index, chunk] of chunks.entries()) ids.set(chunk.objectId, index * ID_BYTES);
-  return ids;
-}
-
-function joinAll(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts);
+function joinIds(chunks: FileResult["chunks"]): Uint8Array {
+  return joinBytes(chunks.map((chunk) => chunk.objectId));
 }
 
 function contentOf(result: FileResult): Content | null {

@@ -1,7 +1,7 @@
 /** Threads that restore, and the same work without threads where handles of files cannot be shared between them. */
 import { Worker } from "node:worker_threads";
 import { createRestoreWorker } from "./restore-worker.ts";
-import type { JobDone, RestoreJob, RestoreMessage, RestoreRequest, RestoreWorkerData } from "./tasks.ts";
+import { type JobDone, type RestoreJob, type RestoreMessage, type RestoreRequest, type RestoreWorkerData, sendJob } from "./tasks.ts";
 
 export interface RestoreThreads extends AsyncDisposable {
   /** Gives a job to the thread with the least to do. The buffers of `job` are given away. */
@@ -78,7 +78,7 @@ class RestoreThread {
       this.#ready.then(
         () => {
           if (this.#failure !== null) reject(this.#failure);
-          else this.#worker.postMessage(job, buffersOf(job));
+          else this.#worker.postMessage(sendJob(job), buffersOf(job));
         },
         (error: Error) => reject(error),
       );

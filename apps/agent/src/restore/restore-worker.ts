@@ -9,7 +9,8 @@
 import { parentPort } from "node:worker_threads";
 import { assert, bytesToHex, equalBytes, Fault, isFault, type Random, utf8 } from "@holdfast/base";
 import { createSystemRandom } from "@holdfast/base/node";
-import { createObjectIdHasher } from "@holdfast/crypto";
+import { createObjectIdHasher } from "@holdfast/crypto/object-id";
+import { syncSuiteById } from "@holdfast/crypto/suite";
 import { type Compressor, createRecordOpener, OBJECT_KINDS, type ObjectIdHasher, type RecordOpener, type StoredObject } from "@holdfast/vault";
 import { createZstdCompressor } from "@holdfast/vault/node";
 import { collectGarbage } from "../platform/collect-garbage.ts";
@@ -26,6 +27,7 @@ import {
   type RestoreRequest,
   type RestoreWorkerData,
   readObject,
+  receiveJob,
   TASKS,
   type TaskFailure,
 } from "./tasks.ts";
@@ -44,7 +46,7 @@ export async function runRestoreWorker(data: RestoreWorkerData): Promise<void> {
     const worker = await createRestoreWorker(data);
     let queue = Promise.resolve();
     const answer = async (request: RestoreRequest): Promise<RestoreMessage> => {
-      if (request.type === "job") return worker.run(request);
+      if (request.type === "job") return worker.run(receiveJob(request));
       worker[Symbol.dispose](); // Native handles belong to the process: nobody closes them when the thread ends.
       return { type: "ended" };
     };
@@ -88,7 +90,7 @@ export class RestoreWorker implements Disposable {
     this.#platform = platform;
     this.#compressor = compressor;
     this.#random = random;
-    this.#opener = createRecordOpener(data.vault, (epoch) => (epoch === data.keys.epoch ? data.keys : null));
+    this.#opener = createRecordOpener(data.vault, (epoch) => (epoch === data.keys.epoch ? data.keys : null), syncSuiteById);
     this.#hashObject = createObjectIdHasher(data.keys.objectId);
     this.#folders = new FolderChain(platform, data.target);
   }

@@ -62,8 +62,34 @@ export interface JobDone {
   readonly diskFull: boolean;
 }
 
+/** Bytes as they travel. Deno looks through every message for ports, element by element: a typed array of megabytes takes it seconds and gigabytes, a buffer nothing. */
+export interface SentBytes {
+  readonly buffer: ArrayBufferLike;
+  readonly offset: number;
+  readonly byteCount: number;
+}
+
+/** A job as it travels. */
+export type SentJob = Omit<RestoreJob, "frame" | "runs" | "tasks"> & {
+  readonly frame: SentBytes | null;
+  readonly runs: readonly { readonly offset: number; readonly bytes: SentBytes }[];
+  readonly tasks: SentBytes;
+};
+
+export function sendJob(job: RestoreJob): SentJob {
+  const send = (bytes: Uint8Array): SentBytes => ({ buffer: bytes.buffer, offset: bytes.byteOffset, byteCount: bytes.byteLength });
+  const runs = job.runs.map(({ offset, bytes }) => ({ offset, bytes: send(bytes) }));
+  return { ...job, frame: job.frame === null ? null : send(job.frame), runs, tasks: send(job.tasks) };
+}
+
+export function receiveJob(job: SentJob): RestoreJob {
+  const receive = ({ buffer, offset, byteCount }: SentBytes): Uint8Array => new Uint8Array(buffer, offset, byteCount);
+  const runs = job.runs.map(({ offset, bytes }) => ({ offset, bytes: receive(bytes) }));
+  return { ...job, frame: job.frame === null ? null : receive(job.frame), runs, tasks: receive(job.tasks) };
+}
+
 /** What a worker is told. After `end` it lets go of all it holds and says `ended`. */
-export type RestoreRequest = RestoreJob | { readonly type: "end" };
+export type RestoreRequest = SentJob | { readonly type: "end" };
 
 export type RestoreMessage =
   | { readonly type: "ready" }

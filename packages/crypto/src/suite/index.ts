@@ -1,5 +1,5 @@
 export { aes256Gcm, aes256GcmSync, createAes256Gcm } from "./aes-256-gcm.ts";
-export { suiteById } from "./registry.ts";
+export { suiteById, syncSuiteById } from "./registry.ts";
 export { openStream, sealStream } from "./stream.ts";
 export {
   asInputKey,
