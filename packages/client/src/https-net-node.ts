@@ -8,7 +8,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
-import { Fault, joinBytes, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
+import { type Bytes, Fault, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
 import { CONNECTIONS_DEFAULT } from "@holdfast/protocol";
 
 export interface HttpsNetOptions {
@@ -140,18 +140,20 @@ class Exchange {
   async #collect(incoming: IncomingMessage, bytesMax: number): Promise<NetResponse> {
     const declared = incoming.headers["content-length"];
     if (declared !== undefined && Number(declared) > bytesMax) throw new Fault("limit", `answer: ${declared} bytes, want at most ${bytesMax}`);
-    const parts: Uint8Array[] = [];
+    // The declared length is taken at once, bounded above: parts that wait to be joined would need the memory twice.
+    let body: Bytes = new Uint8Array(Number(declared ?? 0));
     let byteCount = 0;
     for await (const part of incoming as AsyncIterable<Uint8Array>) {
       this.#progress();
+      if (byteCount + part.length > bytesMax) throw new Fault("limit", `answer: more than ${bytesMax} bytes`);
+      if (byteCount + part.length > body.length) body = grown(body, Math.min(bytesMax, Math.max(byteCount + part.length, body.length * 2)));
+      body.set(part, byteCount);
       byteCount += part.length;
-      if (byteCount > bytesMax) throw new Fault("limit", `answer: more than ${bytesMax} bytes`);
-      parts.push(part);
     }
     if (!incoming.complete || (declared !== undefined && byteCount !== Number(declared))) throw new Error("connection closed within the answer");
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(incoming.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-    return { status: incoming.statusCode ?? 0, headers, body: joinBytes(parts) };
+    return { status: incoming.statusCode ?? 0, headers, body: byteCount === body.length ? body : body.slice(0, byteCount) };
   }
 
   /** Sets the stall watch back. */
@@ -161,6 +163,12 @@ class Exchange {
     clearTimeout(this.#stall);
     this.#stall = setTimeout(() => this.fail(new Fault("transport", `${peerOf(this.#options)}: no progress for ${stallMs / 1000} s`)), stallMs);
   }
+}
+
+function grown(body: Bytes, byteCount: number): Bytes {
+  const larger: Bytes = new Uint8Array(byteCount);
+  larger.set(body);
+  return larger;
 }
 
 /** Resolves when the request takes more, or is over: an answer may come before the body has gone out. */
