@@ -42,7 +42,7 @@ async function prepare(node: readonly string[], agent: readonly string[], folder
   try {
     const code = inviteCode(await call([...node, "invite", "--data", data, "--account", "bench", "--json"]));
     await call([...agent, "enroll", code, "--state", state]);
-    await call([...agent, "init", "--state", state, "--passphrase-file", passphraseFile]);
+    await call([...agent, "init", "--state", state, "--passphrase-file", passphraseFile, "--recovery-file", join(folder, "recovery")]);
   } catch (cause) {
     await stop(server);
     throw cause;
@@ -50,7 +50,7 @@ async function prepare(node: readonly string[], agent: readonly string[], folder
   const step = (args: readonly string[]) => measureBeside(server, [...agent, ...args, "--state", state]);
   return {
     backup: (source) => step(["backup", source, "--json"]),
-    restore: (source, target) => step(["restore", `latest:${source}`, "--target", target]),
+    restore: (source, target) => step(["restore", `latest:${source}`, "--target", target, "--allow-setuid", "--allow-special"]),
     check: async () => null, // Until `holdfast verify` is there.
     storedBytes: () => bytesBelow(data),
     close: () => stop(server),
