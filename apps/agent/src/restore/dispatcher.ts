@@ -1,7 +1,6 @@
 /** Sends packs to work: fetches each, hands it to a thread with what is to be made of it, and settles the outcome. At most so many at once. */
 import { assert, Fault } from "@holdfast/base";
 import type { RecordStore } from "@holdfast/protocol";
-import { collectGarbage } from "../platform/collect-garbage.ts";
 import { ByteWriter } from "./byte-stream.ts";
 import type { FileMaker } from "./file-maker.ts";
 import type { FolderMaker } from "./folder-maker.ts";
@@ -119,7 +118,6 @@ export class Dispatcher {
     const done = await threads.run({ frame, runs, fault, tasks: plan.tasks.take() });
     report.fetchedBytes += fetchedBytes;
     this.#settle(plan, parts, done);
-    collectGarbage();
   }
 
   #placeOf({ row, objectId }: PlannedPart): ObjectPlace {
