@@ -8,7 +8,8 @@ import process from "node:process";
 /** Resident memory from which a collection is a full one, which frees at once and costs some milliseconds. */
 const FULL_FROM_BYTES = 220 * 1024 * 1024;
 
-export function collectGarbage(): void {
+/** @param fullFromBytes - Resident memory from which the collection is a full one. */
+export function collectGarbage(fullFromBytes: number = FULL_FROM_BYTES): void {
   const bun = (globalThis as { Bun?: { gc(full: boolean): void } }).Bun;
-  if (bun !== undefined) bun.gc(process.memoryUsage.rss() > FULL_FROM_BYTES);
+  if (bun !== undefined) bun.gc(process.memoryUsage.rss() > fullFromBytes);
 }

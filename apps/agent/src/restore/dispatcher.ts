@@ -1,6 +1,7 @@
 /** Sends packs to work: fetches each, hands it to a thread with what is to be made of it, and settles the outcome. At most so many at once. */
 import { assert, Fault } from "@holdfast/base";
 import type { RecordStore } from "@holdfast/protocol";
+import { collectGarbage } from "../platform/collect-garbage.ts";
 import { ByteWriter } from "./byte-stream.ts";
 import type { FileMaker } from "./file-maker.ts";
 import type { FolderMaker } from "./folder-maker.ts";
@@ -118,6 +119,7 @@ export class Dispatcher {
     const done = await threads.run({ frame, runs, fault, tasks: plan.tasks.take() });
     report.fetchedBytes += fetchedBytes;
     this.#settle(plan, parts, done);
+    collectGarbage(MAIN_FULL_FROM_BYTES);
   }
 
   #placeOf({ row, objectId }: PlannedPart): ObjectPlace {
@@ -146,6 +148,9 @@ export class Dispatcher {
     if (file.isPlanned && file.pendingParts === 0) this.#track(this.#options.files.finish(file));
   }
 }
+
+/** The main thread holds what is in flight, so that a full collection frees little: only where memory is short. */
+const MAIN_FULL_FROM_BYTES = 270 * 1024 * 1024;
 
 /** There is no room: the caller says how much is missing. */
 export function diskFull(): Fault {

@@ -6,8 +6,8 @@ import { type Compressor, createRecordOpener, type LoadObject, openObject, PACK_
 import type { VaultSession } from "../session/session.ts";
 import type { ObjectIndex, ObjectPlace } from "./object-index.ts";
 
-/** Bytes of opened structure packs that stay in memory: four of the longest. */
-const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of opened structure packs that stay in memory: two of the longest. */
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface ObjectSource {
   /** Plaintext of a tree or list, its id verified. Not in the index or not on the node: `missing`. Damaged: `integrity` or `format`. */

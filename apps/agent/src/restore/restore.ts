@@ -126,7 +126,7 @@ class RestoreRun {
     let restorer: Restorer | null = null;
     const files = new FileMaker({ platform, folders, random, report, check, onSettled: (file) => restorer?.settle(file) });
     const plan = new Plan(this.#index);
-    const dispatcher = new Dispatcher({ store: this.#session.store, index: this.#index, plan, threads, files, folders, report, jobsMax: threadCount + 2 });
+    const dispatcher = new Dispatcher({ store: this.#session.store, index: this.#index, plan, threads, files, folders, report, jobsMax: threadCount + 1 });
     restorer = new Restorer(
       {
         platform,
