@@ -46,10 +46,13 @@ async function readFacts(root: string): Promise<Facts> {
   const firstNames = new Map<string, string>();
   const rows: string[][] = [];
   for (let index = 0; index + 10 <= values.length; index += 10) rows.push(values.slice(index, index + 10));
+  const nameCounts = new Map<string, number>();
+  for (const [, , , , , , , , inode = ""] of rows) nameCounts.set(inode, (nameCounts.get(inode) ?? 0) + 1);
   rows.sort((left, right) => ((left[0] as string) < (right[0] as string) ? -1 : 1));
   for (const [name = "", kind, mode, uid, gid, time, size, links, inode = "", target] of rows) {
     // Hard links are told by the first name of the same file; folders count their links by another rule.
-    const sibling = kind === "d" || links === "1" ? "" : (firstNames.get(inode) ?? name);
+    // Names outside the tree are no part of it: a local clone, for one, shares its objects with its origin.
+    const sibling = kind === "d" || links === "1" || nameCounts.get(inode) === 1 ? "" : (firstNames.get(inode) ?? name);
     if (sibling === name) firstNames.set(inode, name);
     facts.set(name, [kind, mode, uid, gid, time, kind === "f" ? size : "", sibling, target].join(" "));
   }
