@@ -53,7 +53,7 @@ export const GATE_MENDS = {
     intermediate: "holdfast enroll",
     root: "holdfast enroll",
     "private key": "holdfast enroll",
-    crl: "holdfast doctor --fetch-crl",
+    crl: "holdfast enroll",
   },
 } as const;
 
