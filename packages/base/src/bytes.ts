@@ -57,6 +57,19 @@ export function joinBytes(parts: readonly Uint8Array[]): Bytes {
   return joined;
 }
 
+/** Below this a buffer may be a piece of a platform's pool, and gives too little back. */
+const DISCARDED_BYTES_MIN = 16 * 1024;
+
+/**
+ * Gives the memory of `bytes` back now, where the runtime can and nothing else lies in their buffer: a collector that does not
+ * feel the weight of buffers leaves them for long. `bytes` are empty afterwards, as is every other view on them.
+ */
+export function discardBytes(bytes: Uint8Array): void {
+  const buffer = bytes.buffer as ArrayBuffer & { transfer?(byteLength: number): ArrayBuffer };
+  if (bytes.byteLength < DISCARDED_BYTES_MIN || bytes.byteLength !== buffer.byteLength) return;
+  buffer.transfer?.(0); // Shared memory has none, nor has Node 20.
+}
+
 /** Whether two public values are equal. Not for secrets: see `equalBytesConstantTime`. */
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   if (left.length !== right.length) return false;

@@ -8,6 +8,7 @@ export {
   compareBytes,
   concatBytes,
   copyBytes,
+  discardBytes,
   equalBytes,
   equalBytesConstantTime,
   hexToBytes,

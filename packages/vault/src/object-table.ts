@@ -4,8 +4,11 @@
  *
  * Memory: 64 header words (number of open regions, then entries per region) ‖ regions of doubling size. A slot is 5 words:
  * the first 16 bytes of the object id, then a state. A new region opens when the last one is 3/4 full, so nothing ever
- * moves; memory of regions that are not open is never touched. Two workers may both store an object only when a
+ * moves. Two workers may both store an object only when a
  * region opens between their two looks: that costs space, never data.
+ *
+ * The buffer grows with its regions. Made at its longest at once it would cost no memory either, but a collector counts
+ * its length as memory in use, and then sees no reason to collect anything else.
  */
 import { assert, Fault } from "@holdfast/base";
 
@@ -58,7 +61,8 @@ export function createObjectTable(objectsExpected: number, objectsMax: number): 
   }
   assert(sizes.length <= REGIONS_MAX, "object table: has few regions");
   const slotCount = sizes.reduce((sum, slots) => sum + slots, 0);
-  const memory = new SharedArrayBuffer((HEADER_WORDS + slotCount * SLOT_WORDS) * 4);
+  const bytesOf = (slots: number): number => (HEADER_WORDS + slots * SLOT_WORDS) * 4;
+  const memory = new SharedArrayBuffer(bytesOf(sizes[0] as number), { maxByteLength: bytesOf(slotCount) });
   const header = new Int32Array(memory, 0, HEADER_WORDS);
   header[0] = 1;
   header[HEADER_WORDS - 1] = sizes[0] as number;
@@ -80,14 +84,15 @@ interface Region {
 
 class SharedObjectTable implements ObjectTable {
   readonly memory: SharedArrayBuffer;
-  readonly #words: Int32Array;
+  /** All that was there when this thread last looked: a view of fixed length, which is several times faster than one that follows the buffer. */
+  #words: Int32Array;
   readonly #regions: readonly Region[];
   readonly #key = new Int32Array(KEY_WORDS);
 
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
-    this.#words = new Int32Array(memory);
-    this.#regions = regionsOf(this.#words);
+    this.#words = viewOf(memory);
+    this.#regions = regionsOf(this.#words[HEADER_WORDS - 1] as number, memory.maxByteLength / 4);
   }
 
   get objectCount(): number {
@@ -120,7 +125,7 @@ class SharedObjectTable implements ObjectTable {
   /** State word of the slot of `objectId`, or -1. */
   #findSlot(objectId: Uint8Array): number {
     this.#loadKey(objectId);
-    const openCount = Atomics.load(this.#words, 0);
+    const openCount = this.#openCount();
     for (let index = 0; index < openCount; index++) {
       const at = this.#probe(this.#regions[index] as Region, EMPTY);
       if (at >= 0) return at;
@@ -138,13 +143,23 @@ class SharedObjectTable implements ObjectTable {
     return at;
   }
 
-  #lastRegion(): Region {
+  /** Number of open regions, with the view over all of them. */
+  #openCount(): number {
     const openCount = Atomics.load(this.#words, 0);
+    const last = this.#regions[openCount - 1] as Region;
+    if (last.firstWord >= this.#words.length) this.#words = viewOf(this.memory);
+    return openCount;
+  }
+
+  #lastRegion(): Region {
+    const openCount = this.#openCount();
     const last = this.#regions[openCount - 1] as Region;
     if (Atomics.load(this.#words, last.countWord) < last.entriesMax) return last;
     const next = this.#regions[openCount];
     if (next !== undefined) {
+      growTo(this.memory, (next.firstWord + (next.mask + 1) * SLOT_WORDS) * 4);
       Atomics.compareExchange(this.#words, 0, openCount, openCount + 1);
+      this.#openCount();
       return next;
     }
     if (Atomics.load(this.#words, last.countWord) >= (last.mask + 1) * LAST_LOAD_MAX) throw new Fault("limit", "object table: full");
@@ -181,14 +196,27 @@ class SharedObjectTable implements ObjectTable {
   }
 }
 
-/** Regions by the slots of the first, in the header's last word, and the memory's length. */
-function regionsOf(words: Int32Array): readonly Region[] {
+/** Regions by the slots of the first, in the header's last word, and the words that there may be. */
+function regionsOf(firstSlots: number, wordsMax: number): readonly Region[] {
   const regions: Region[] = [];
-  let slots = words[HEADER_WORDS - 1] as number;
-  for (let firstWord = HEADER_WORDS; firstWord < words.length; firstWord += slots * SLOT_WORDS, slots *= 2) {
+  let slots = firstSlots;
+  for (let firstWord = HEADER_WORDS; firstWord < wordsMax; firstWord += slots * SLOT_WORDS, slots *= 2) {
     regions.push({ firstWord, mask: slots - 1, countWord: 1 + regions.length, entriesMax: Math.floor(slots * LOAD_MAX) });
   }
   return regions;
+}
+
+function viewOf(memory: SharedArrayBuffer): Int32Array {
+  return new Int32Array(memory, 0, memory.byteLength / 4);
+}
+
+/** Another thread may do the same, or more, at the same time. */
+function growTo(memory: SharedArrayBuffer, byteCount: number): void {
+  try {
+    if (memory.byteLength < byteCount) memory.grow(byteCount);
+  } catch (error) {
+    if (memory.byteLength < byteCount) throw error;
+  }
 }
 
 function ordinalOf(state: number): number {

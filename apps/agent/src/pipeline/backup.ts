@@ -31,8 +31,9 @@ import { type RunningWorker, startWorker } from "./start-worker.ts";
 import { neededOrdinals, type PackWorkerData, type TreeMessage, type WalkerData, type WorkerMessage } from "./worker-data.ts";
 
 /** Batches in the ring for each pack worker; frames in flight in all. */
-const BATCHES_PER_WORKER = 8;
+const BATCHES_PER_WORKER = 4;
 const FRAME_COUNT = 2;
+/** Pack workers by default: a processor is left to the walker and the uploads, and each worker costs 40 MB. */
 const WORKERS_MAX = 4;
 /** Objects that the table takes before it grows. */
 const SPARE_OBJECTS = 60_000;
@@ -130,7 +131,7 @@ class BackupRun {
   }
 
   get #workerCount(): number {
-    return this.#options.workerCount ?? Math.min(WORKERS_MAX, processorCount());
+    return this.#options.workerCount ?? Math.min(WORKERS_MAX, Math.max(1, processorCount() - 1));
   }
 
   get #paths(): readonly Uint8Array[] {

@@ -2,7 +2,7 @@
  * Where the threads of a run put objects: id, claim in the shared table, compression, open pack, and when a pack is full
  * its sealed frame in a shared slot. Pack workers keep one for content; the walker keeps one for structure.
  */
-import { Fault, type Random } from "@holdfast/base";
+import { discardBytes, Fault, type Random } from "@holdfast/base";
 import type { EpochKeys } from "@holdfast/crypto/key";
 import { createObjectIdHasher } from "@holdfast/crypto/object-id";
 import { aes256GcmSync } from "@holdfast/crypto/suite";
@@ -99,6 +99,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
       if (table.claim(objectId) !== OBJECT_NEW) return objectId;
       const compressed = compressor.compress(plaintext);
       dealer.add(objectId, kind, compressed === null ? 0 : 1, compressed ?? plaintext, plaintext.length);
+      if (compressed !== null) discardBytes(compressed); // The dealer copied it.
       return objectId;
     },
     flush: () => dealer.flush(),

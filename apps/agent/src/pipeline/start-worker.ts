@@ -13,7 +13,7 @@ export interface RunningWorker {
  * @param onError - The thread broke without saying so itself.
  */
 export function startWorker<Message>(data: { readonly role: string }, onMessage: (message: Message) => void, onError: (error: Error) => void): RunningWorker {
-  const worker = new Worker(workerEntry(), { workerData: data });
+  const worker = createThread(data);
   worker.on("message", onMessage);
   worker.on("error", onError);
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
@@ -23,6 +23,14 @@ export function startWorker<Message>(data: { readonly role: string }, onMessage:
       await worker.terminate();
     },
   };
+}
+
+/** V8's default young generation, 48 MB a thread, is for programs that allocate; these work in buffers. Others take no notice. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4 };
+
+/** A thread of this program that runs the role in `data`. */
+export function createThread(data: { readonly role: string }): Worker {
+  return new Worker(workerEntry(), { workerData: data, resourceLimits: RESOURCE_LIMITS });
 }
 
 /** The built agent is one file, and so its own worker entry; from sources it is worker-entry.ts. */

@@ -30,7 +30,7 @@ const ID_BYTES = 32;
 /** Ids in one row of the listing: what a reader holds at once. */
 const ROW_IDS = 4_096;
 /** Entries that may wait; beyond, the walker waits for the first. */
-const WAITING_MAX = 50_000;
+const WAITING_MAX = 8_192;
 /** Entries between two collections: 56,000 unchanged entries peak at 140 MB so, and at 380 MB without. */
 const COLLECT_ENTRIES = 2_048;
 /** Objects in open packs are at most 16,384 for each of a few packs: beyond this most of the list can be placed. */

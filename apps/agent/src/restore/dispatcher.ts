@@ -119,7 +119,7 @@ export class Dispatcher {
     const done = await threads.run({ frame, runs, fault, tasks: plan.tasks.take() });
     report.fetchedBytes += fetchedBytes;
     this.#settle(plan, parts, done);
-    collectGarbage(MAIN_FULL_FROM_BYTES);
+    collectGarbage(MAIN_COLLECT_FROM_BYTES);
   }
 
   #placeOf({ row, objectId }: PlannedPart): ObjectPlace {
@@ -149,8 +149,8 @@ export class Dispatcher {
   }
 }
 
-/** The main thread holds what is in flight, so that a full collection frees little: only where memory is short. */
-const MAIN_FULL_FROM_BYTES = 270 * 1024 * 1024;
+/** The main thread holds what is in flight, so that a collection frees little: only where memory is short. */
+const MAIN_COLLECT_FROM_BYTES = 270 * 1024 * 1024;
 
 /** There is no room: the caller says how much is missing. */
 export function diskFull(): Fault {

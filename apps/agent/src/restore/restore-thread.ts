@@ -1,5 +1,6 @@
 /** Threads that restore, and the same work without threads where handles of files cannot be shared between them. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { createThread } from "../pipeline/start-worker.ts";
 import { createRestoreWorker } from "./restore-worker.ts";
 import { type JobDone, type RestoreJob, type RestoreMessage, type RestoreRequest, type RestoreWorkerData, sendJob } from "./tasks.ts";
 
@@ -45,7 +46,7 @@ class RestoreThread {
   #failure: Error | null = null;
 
   constructor(data: RestoreWorkerData) {
-    this.#worker = new Worker(workerEntry(), { workerData: data });
+    this.#worker = createThread(data);
     let end = (): void => {};
     this.#ended = new Promise((resolve) => {
       end = resolve;
@@ -116,11 +117,4 @@ function buffersOf(job: RestoreJob): ArrayBuffer[] {
     .filter((view) => view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength)
     .map((view) => view.buffer as ArrayBuffer);
   return [...new Set(buffers)];
-}
-
-/** The built agent is one file, and so its own worker entry; from sources it is that of all workers. */
-function workerEntry(): URL {
-  // A computed name: the bundler must not take it for a file to ship.
-  const fromSources = ["../pipeline/worker-entry", "ts"].join(".");
-  return import.meta.url.endsWith("/restore-thread.ts") ? new URL(fromSources, import.meta.url) : new URL(import.meta.url);
 }

@@ -51,7 +51,9 @@ async function withWorker(use: (fixture: Fixture) => Promise<void>): Promise<voi
 }
 
 function job(tasks: Uint8Array, pack: Partial<RestoreJob> = {}): RestoreJob {
-  return { type: "job", job: 1, frame: null, runs: [], fault: null, tasks, ...pack };
+  // A job gives its buffers away.
+  const runs = (pack.runs ?? []).map(({ offset, bytes }) => ({ offset, bytes: bytes.slice() }));
+  return { type: "job", job: 1, fault: null, tasks, ...pack, frame: pack.frame?.slice() ?? null, runs };
 }
 
 function fileTask(name: string, place: ObjectPlace, replaces = 0): Uint8Array {

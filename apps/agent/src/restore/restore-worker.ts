@@ -34,8 +34,9 @@ import {
 
 export type { RestoreWorkerData } from "./tasks.ts";
 
-/** Bytes written between two collections within a job. */
+/** What is written between two collections within a job: bytes, and so many more for each file, whose making leaves as much behind. */
 const COLLECT_BYTES = 4 * 1024 * 1024;
+const COLLECT_BYTES_PER_FILE = 8 * 1024;
 
 /** Runs as a thread until the main thread ends it. Jobs are done one after the other, in the order they come. */
 export async function runRestoreWorker(data: RestoreWorkerData): Promise<void> {
@@ -95,9 +96,10 @@ export class RestoreWorker implements Disposable {
     this.#folders = new FolderChain(platform, data.target);
   }
 
+  /** Does what the job says. Its buffers are given away: they are empty afterwards. */
   async run(job: RestoreJob): Promise<JobDone> {
     const report = new JobReport(job.job);
-    const pack = await openPack(job, this.#opener, this.#hashObject, this.#compressor);
+    using pack = await openPack(job, this.#opener, this.#hashObject, this.#compressor);
     const reader = new ByteReader(job.tasks);
     let folder: Uint8Array = new Uint8Array(0);
     while (!reader.isAtEnd && !report.diskFull) {
@@ -106,7 +108,7 @@ export class RestoreWorker implements Disposable {
       else if (type === TASKS.file || type === TASKS.empty) await this.#file(type, reader, folder, pack, report);
       else if (type === TASKS.part) await this.#part(reader, pack, report);
       else await this.#check(reader, folder, report);
-      if (report.takeBytes(COLLECT_BYTES)) collectGarbage();
+      if (report.collectIsDue()) collectGarbage();
     }
     collectGarbage();
     return report.done();
@@ -211,7 +213,7 @@ class JobReport {
   readonly #warnings: { path: Uint8Array; reason: string }[] = [];
   #files = 0;
   #bytes = 0;
-  #takenBytes = 0;
+  #collectedBytes = 0;
   diskFull = false;
 
   constructor(job: number) {
@@ -223,10 +225,11 @@ class JobReport {
     this.#bytes += bytes;
   }
 
-  /** Whether `byteCount` bytes more were written since this last said so. */
-  takeBytes(byteCount: number): boolean {
-    if (this.#bytes - this.#takenBytes < byteCount) return false;
-    this.#takenBytes = this.#bytes;
+  /** Whether `COLLECT_BYTES` more were written since this last said so. */
+  collectIsDue(): boolean {
+    const bytes = this.#bytes + this.#files * COLLECT_BYTES_PER_FILE;
+    if (bytes - this.#collectedBytes < COLLECT_BYTES) return false;
+    this.#collectedBytes = bytes;
     return true;
   }
 

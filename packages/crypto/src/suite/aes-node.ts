@@ -1,5 +1,6 @@
 /** AES-256-GCM through `node:crypto`: synchronous, for Node and Bun. */
 import { type CipherGCMOptions, createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
+import { discardBytes } from "@holdfast/base";
 import type { AesGcm } from "./aes.ts";
 
 const ALGORITHM = "aes-256-gcm";
@@ -17,7 +18,9 @@ export const nodeAesGcm: AesGcm = {
         const cipher = createCipheriv(ALGORITHM, secret, nonce, OPTIONS);
         let offset = outOffset;
         for (const part of parts) {
-          out.set(cipher.update(part), offset);
+          const sealed = cipher.update(part);
+          out.set(sealed, offset);
+          discardBytes(sealed);
           offset += part.length;
         }
         cipher.final(); // Empty: GCM is a stream cipher.
@@ -35,6 +38,7 @@ export const nodeAesGcm: AesGcm = {
           return false;
         }
         out.set(plaintext, outOffset);
+        discardBytes(plaintext);
         return true;
       },
     };
