@@ -32,10 +32,12 @@ export interface CrashReport {
 
 const BIG_FILE_BYTES = 24 * 1024 * 1024;
 const SMALL_FILES = 400;
+/** A backup that is over before its moment comes does not count, and is tried again so often. */
+const TRIES_PER_KILL_MAX = 3;
 /** After a kill the node is away for this long. */
 const AWAY_MS = 200;
 
-/** A backup that a kill hits at a random moment, `rounds` times, over a source that changes a little each time. */
+/** Backups that a kill hits at a random moment, until `rounds` were hit, over a source that changes a little each time. */
 export async function crashRounds(plan: CrashPlan): Promise<CrashReport> {
   const { installation, random, rounds, victim } = plan;
   const { scratch, agent } = installation;
@@ -49,7 +51,8 @@ export async function crashRounds(plan: CrashPlan): Promise<CrashReport> {
   const problems: string[] = [];
   let killed = 0;
   await keepState(plan, source, "first", states);
-  for (let round = 0; round < rounds; round++) {
+  let round = 0;
+  for (; killed < rounds && round < rounds * TRIES_PER_KILL_MAX; round++) {
     changeSource(source, round, random);
     const delayMs = random.below(Math.ceil(wholeMs));
     const outcome = victim === "agent" ? await killAgent(plan, source, delayMs) : await killNode(plan, source, delayMs);
@@ -62,7 +65,7 @@ export async function crashRounds(plan: CrashPlan): Promise<CrashReport> {
   await keepState(plan, source, "last", states);
   problems.push(...(await checkSnapshots(plan, source, states)));
   rmSync(source, { recursive: true });
-  return { rounds, killed, snapshots: states.size, problems };
+  return { rounds: round, killed, snapshots: states.size, problems };
 }
 
 interface Outcome {

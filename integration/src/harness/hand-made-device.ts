@@ -8,6 +8,7 @@ import { JournalBuilder, type TestKey, testKey, testRecord } from "@holdfast/tes
 import { enrollDevice, TestClient, type TlsIdentity } from "../../../apps/storage-node/src/testing/test-client.ts";
 import { importSigningKeys } from "../../../packages/pki/src/key.ts";
 import {
+  BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
@@ -93,23 +94,72 @@ export async function unknownIdentity(node: StorageNode, deviceId: Uint8Array): 
   return { cert: encodeChain(leaf, issuer.certificatePem), key: keys.privateKeyPem };
 }
 
+/** An authority that signs whatever a test asks for. */
+export interface Issuer {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+/** The node's own intermediate. */
+export async function issuerOf(node: StorageNode): Promise<Issuer> {
+  return { certificatePem: readPki(node, "intermediate.pem"), privateKeyPem: readPki(node, "intermediate-key.pem") };
+}
+
+export interface RogueLeaf {
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
+  readonly usage?: "clientAuth" | "serverAuth";
+  readonly isAuthority?: boolean;
+}
+
+/** A leaf by `issuer` for the key of `identity`, which our own issuing would never make; by default nothing is wrong with it. */
+export async function rogueLeaf(issuer: Issuer, identity: TlsIdentity, leaf: RogueLeaf): Promise<TlsIdentity> {
+  const { privateKey } = await importSigningKeys(issuer.privateKeyPem);
+  const certificate = await rogueCertificate((await parseCertificatePem(firstOf(issuer.certificatePem))).subjectDer, privateKey, identity, leaf);
+  return { cert: encodeChain(certificate, issuer.certificatePem), key: identity.key };
+}
+
+/** A certificate of a device that nobody but itself has signed. */
+export async function selfSignedIdentity(identity: TlsIdentity): Promise<TlsIdentity> {
+  const { privateKey } = await importSigningKeys(identity.key);
+  return { cert: await rogueCertificate(null, privateKey, identity, {}), key: identity.key };
+}
+
+let rogueCount = 0x4242;
+
+async function rogueCertificate(
+  issuerDer: ArrayBuffer | Uint8Array | null,
+  signingKey: Awaited<ReturnType<typeof importSigningKeys>>["privateKey"],
+  { key }: TlsIdentity,
+  { notBeforeMs = Date.now() - 7_200_000, notAfterMs = Date.now() + 7_200_000, usage = "clientAuth", isAuthority = false }: RogueLeaf,
+): Promise<string> {
+  const subject = new Name([{ CN: ["rogue"] }]);
+  const keyUsages = isAuthority ? KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature : KeyUsageFlags.digitalSignature;
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: (++rogueCount).toString(16),
+    subject,
+    issuer: issuerDer === null ? subject : new Name(issuerDer as never),
+    notBefore: new Date(notBeforeMs),
+    notAfter: new Date(notAfterMs),
+    publicKey: (await importSigningKeys(key)).publicKey,
+    signingKey,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [
+      new BasicConstraintsExtension(isAuthority, undefined, true),
+      new KeyUsagesExtension(keyUsages, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage[usage]]),
+    ],
+  });
+  return encodeChain(certificate.toString("pem"));
+}
+
+function firstOf(pem: string): string {
+  return `${pem.split("-----END CERTIFICATE-----")[0]}-----END CERTIFICATE-----\n`;
+}
+
 /** `identity` with a leaf for the same key, by the same intermediate, that ends at `notAfterMs`: in the past, which our own issuing never does. */
 export async function reissuedIdentity(node: StorageNode, identity: TlsIdentity, notAfterMs: number): Promise<TlsIdentity> {
-  const issuerPem = readPki(node, "intermediate.pem");
-  const current = await parseCertificatePem(`${identity.cert.split("-----END CERTIFICATE-----")[0]}-----END CERTIFICATE-----\n`);
-  const { privateKey } = await importSigningKeys(readPki(node, "intermediate-key.pem"));
-  const leaf = await X509CertificateGenerator.create({
-    serialNumber: "4242",
-    subject: new Name(current.subjectDer),
-    issuer: new Name((await parseCertificatePem(issuerPem)).subjectDer),
-    notBefore: new Date(Date.now() - 7_200_000),
-    notAfter: new Date(notAfterMs),
-    publicKey: current.publicKeySpki,
-    signingKey: privateKey,
-    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
-    extensions: [new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true), new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])],
-  });
-  return { cert: encodeChain(leaf.toString("pem"), issuerPem), key: identity.key };
+  return rogueLeaf(await issuerOf(node), identity, { notAfterMs });
 }
 
 /** A good leaf of somebody else's authority. */

@@ -1,7 +1,7 @@
 /** A real storage node as a process of its own: `holdfast-node init`, `serve` and `invite` under Bun, on loopback. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Fault } from "@holdfast/base";
+import { bytesToHex, Fault } from "@holdfast/base";
 import { findRuntime, ROOT } from "../../tools/runtimes.mjs";
 import { runOk } from "./run.ts";
 
@@ -11,6 +11,8 @@ export interface StorageNodeOptions {
   /** Data folder, when it is to lie elsewhere: on a small file system. */
   readonly data?: string;
   readonly reserveBytes?: number;
+  /** More of `serve`'s options: TLS profiles. */
+  readonly serveArgs?: readonly string[];
 }
 
 export interface Invitation {
@@ -36,12 +38,14 @@ export class StorageNode implements AsyncDisposable {
   #child: Bun.Subprocess<"ignore", "pipe", Bun.BunFile> | null = null;
   #lifeCount = 0;
   readonly #reserveBytes: number;
+  readonly #serveArgs: readonly string[];
 
   private constructor(options: StorageNodeOptions) {
     this.data = options.data ?? join(options.folder, "node");
     this.#folder = options.folder;
     this.passphrasePath = join(options.folder, "root-passphrase");
     this.#reserveBytes = options.reserveBytes ?? RESERVE_BYTES;
+    this.#serveArgs = options.serveArgs ?? [];
   }
 
   /** Makes the node's keys, certificates and data folder. It does not serve yet. */
@@ -70,7 +74,7 @@ export class StorageNode implements AsyncDisposable {
   /** Resolves once both ports are open: any free ones the first time, the same ones after that. */
   async serve(): Promise<void> {
     const ports = ["--listen", "127.0.0.1", "--agent-port", String(this.agentPort), "--front-port", String(this.frontPort)];
-    const command = [...program(), "serve", "--data", this.data, ...ports, "--reserve", String(this.#reserveBytes), "--json"];
+    const command = [...program(), "serve", "--data", this.data, ...ports, "--reserve", String(this.#reserveBytes), "--json", ...this.#serveArgs];
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: Bun.file(this.#logPath(++this.#lifeCount)) });
     this.#child = child;
     const timer = setTimeout(() => child.kill("SIGKILL"), START_MS_MAX);
@@ -91,6 +95,11 @@ export class StorageNode implements AsyncDisposable {
     const more = [...(roles === undefined ? [] : ["--roles", roles]), ...(quotaBytes === undefined ? [] : ["--quota", String(quotaBytes)])];
     const ran = await runOk([...program(), "invite", "--data", this.data, "--account", account, ...more, ...(expires ? ["--expires", expires] : []), "--json"]);
     return (JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "") as { code: string }).code;
+  }
+
+  /** Revokes a device by the node's own command. */
+  async revoke(deviceId: Uint8Array): Promise<void> {
+    await runOk([...program(), "device", "revoke", bytesToHex(deviceId), "--data", this.data]);
   }
 
   /** SIGTERM; resolves with the exit code once it has ended. */

@@ -11,6 +11,7 @@ import { run, said } from "../harness/run.ts";
 import { makeManyFiles } from "../harness/sample-tree.ts";
 import { countReads } from "../harness/unchanged.ts";
 import type { Outcome, Proof } from "./proof.ts";
+import { testFile } from "./test-file.ts";
 
 const BUN: string = findRuntime("bun")?.command ?? "bun";
 const INTEGRATION = join(ROOT, "integration");
@@ -35,15 +36,15 @@ export const FOUNDATION: readonly Proof[] = [
   {
     name: "matrix",
     claim: "backup under each of four runtimes, restore under each",
-    check: () => testFile("src/matrix.test.ts", 20, "4 backups and 16 restores"),
+    check: () => testFile("integration/src/matrix.test.ts", 20, "4 backups and 16 restores"),
   },
   { name: "vectors", claim: "published and own vectors, in all runtimes", check: vectors },
-  { name: "secrecy", claim: "the node's data and log hold no known string", check: () => testFile("src/secrecy.test.ts", 5, "searches") },
+  { name: "secrecy", claim: "the node's data and log hold no known string", check: () => testFile("integration/src/secrecy.test.ts", 5, "searches") },
   { name: "unchanged", claim: `nothing-changed backup of ${UNCHANGED_FILES} files opens none`, check: unchanged },
   {
     name: "independent",
     claim: "a reader in Python, written from docs/format.md alone, restores a vault",
-    check: () => testFile("src/independent.test.ts", 4, "tests"),
+    check: () => testFile("integration/src/independent.test.ts", 4, "tests"),
   },
   { name: "memory", claim: `peak memory below ${MEMORY_MB_MAX} MB on a sample of /usr`, check: memory },
   { name: "bench", claim: `no row slower than ${SLOWER_MAX} times the best of restic and borg`, check: bench },
@@ -59,22 +60,6 @@ async function demo(args: readonly string[]): Promise<Outcome> {
     holds: ran.code === 0 && /SUCCESS/.test(ran.stdout),
     figure: `${files.toLocaleString("en")} files in ${seconds(ran.wallMs)} s, ${how}`,
     detail: said(ran),
-  };
-}
-
-/** Runs one file of the suite; fewer than `countMin` tests that ran are a failure too. */
-async function testFile(file: string, countMin: number, what: string): Promise<Outcome> {
-  const ran = await run([BUN, "test", "--timeout", "300000", `./${file}`], { cwd: INTEGRATION, limitMs: LONG_MS });
-  const output = ran.stdout + ran.stderr;
-  const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)) as [
-    number,
-    number,
-    number,
-  ];
-  return {
-    holds: skipped > 0 && failed === 0 ? null : ran.code === 0 && failed === 0 && passed >= countMin,
-    figure: `${what}: passed ${passed}, failed ${failed}, skipped ${skipped}`,
-    detail: output,
   };
 }
 

@@ -59,7 +59,7 @@ export class TestClient implements Disposable {
   readonly #port: number;
   readonly #agent: Agent;
 
-  constructor(host: string, port: number, rootPem: string, signer: Signer, identity: TlsIdentity | null) {
+  constructor(host: string, port: number, rootPem: string, signer: Signer, identity: TlsIdentity | null, tls: { readonly servername?: string } = {}) {
     this.#host = host;
     this.#port = port;
     this.signer = signer;
@@ -72,6 +72,7 @@ export class TestClient implements Disposable {
       ca: rootPem,
       ALPNProtocols: ["http/1.1"],
       minVersion: "TLSv1.3",
+      ...tls,
       ...(identity ?? {}),
     });
   }
