@@ -5,19 +5,23 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
-import { bytesToHex, type Clock, FAULTS, Fault, isFault, isFaultCode, type Random } from "@holdfast/base";
+import { type Clock, FAULTS, Fault, isFault, isFaultCode, type Random, utf8 } from "@holdfast/base";
+import { fingerprintWords } from "@holdfast/pki";
 import { asAccountId, asDeviceId, type DeviceId, encodeInvite, idFromHex, LABEL_BYTES_MAX, SHORT_ID_BYTES } from "@holdfast/protocol";
 import { z } from "zod";
+import { deviceWords } from "./commands/node-store.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import type { DeviceRow } from "./store/catalog-reader.ts";
 import type { Store } from "./store/store.ts";
 
+const name = z
+  .string()
+  .min(1)
+  .max(LABEL_BYTES_MAX)
+  .regex(/^[\p{L}\p{N} ._@-]+$/u, "want letters, digits, spaces or any of . _ @ -");
+
 export const inviteOrder = z.strictObject({
-  account: z
-    .string()
-    .min(1)
-    .max(LABEL_BYTES_MAX)
-    .regex(/^[\p{L}\p{N} ._@-]+$/u, "want letters, digits, spaces or any of . _ @ -"),
+  account: name,
   edition: z.enum(["dl", "se", "ese"]),
   roles: z
     .array(z.enum(["agent", "maintainer", "auditor", "admin"]))
@@ -28,15 +32,24 @@ export const inviteOrder = z.strictObject({
     .min(60_000)
     .max(31 * 86_400_000),
   quotaBytes: z.int().min(0).nullable(),
+  group: name.optional(),
 });
 export type InviteOrder = z.infer<typeof inviteOrder>;
 
 const revokeOrder = z.strictObject({ device: z.string().max(64) });
+const renameOrder = z.strictObject({ device: z.string().max(64), label: z.string().min(1).max(LABEL_BYTES_MAX) });
 
 export interface InviteAnswer {
   readonly code: string;
+  /** Fingerprint of the root that the code pins; the device shows the same once it is enrolled. */
+  readonly rootWords: string;
   readonly account: string;
   readonly expiresAtMs: number;
+}
+
+/** A device, with the words that it shows for itself. */
+export interface DeviceAnswer extends DeviceRow {
+  readonly words: string;
 }
 
 export interface ControlOptions {
@@ -45,6 +58,8 @@ export interface ControlOptions {
   readonly identity: NodeIdentity;
   readonly nodeKey: Uint8Array;
   readonly agentPort: number;
+  /** Address that the ports listen on. */
+  readonly listenHost?: string;
   readonly frontPort: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,6 +68,8 @@ export interface ControlOptions {
 }
 
 const SECRET_BYTES = 16;
+/** As whom the audit trail names those who have the socket. */
+const OPERATOR = { actor: "operator", origin: "control socket" };
 const BODY_BYTES_MAX = 64 * 1024;
 
 /** Opens the socket. The folder is owned by this process, so one that is there already is a left-over. */
@@ -82,13 +99,23 @@ export async function startControl(options: ControlOptions): Promise<AsyncDispos
 }
 
 /** Asks the node that serves `path` for an invite. No node there: `missing`. */
-export function askForInvite(path: string, order: { readonly [Field in keyof InviteOrder]: unknown }): Promise<InviteAnswer> {
+export function askForInvite(path: string, order: { readonly [Field in keyof InviteOrder]?: unknown }): Promise<InviteAnswer> {
   return ask(path, "/invites", order) as Promise<InviteAnswer>;
 }
 
 /** Devices of the running node, in the order of their enrolment. */
-export function askForDevices(path: string): Promise<readonly DeviceRow[]> {
-  return ask(path, "/devices", {}) as Promise<readonly DeviceRow[]>;
+export function askForDevices(path: string): Promise<readonly DeviceAnswer[]> {
+  return ask(path, "/devices", {}) as Promise<readonly DeviceAnswer[]>;
+}
+
+/** Gives a device of the running node another label. */
+export async function askToRename(path: string, deviceHex: string, label: string): Promise<void> {
+  await ask(path, "/devices/rename", { device: deviceHex, label });
+}
+
+/** The running node's revocation lists, PEM: those that it checks devices against, and that `GET /v1/crl` answers. */
+export async function askForRevocationLists(path: string): Promise<string> {
+  return ((await ask(path, "/revocation-lists", {})) as { lists: string }).lists;
 }
 
 /** Revokes a device of the running node; requests on open connections are refused from then on. */
@@ -118,9 +145,20 @@ async function run(options: ControlOptions, request: IncomingMessage): Promise<u
     case "/invites":
       return invite(options, parseOrder(inviteOrder, body, "invite"));
     case "/devices":
-      return options.store.reader.call("devices", []);
+      return (await options.store.reader.call("devices", [])).map((row) => ({ ...row, words: deviceWords(row.device) }));
     case "/devices/revoke":
       return revoke(options, idFromHex(parseOrder(revokeOrder, body, "revoke").device, asDeviceId, "device"));
+    case "/devices/rename":
+      return rename(options, parseOrder(renameOrder, body, "rename"));
+    case "/ports":
+      return {
+        agentPort: options.agentPort,
+        frontPort: options.frontPort,
+        hostNames: [...options.identity.hostNames],
+        ...(options.listenHost === undefined ? {} : { listenHost: options.listenHost }),
+      };
+    case "/revocation-lists":
+      return { lists: options.identity.revocationLists().join("") };
     default:
       throw new Fault("missing", "control: no such command");
   }
@@ -132,11 +170,18 @@ function parseOrder<Schema extends z.ZodType>(schema: Schema, body: unknown, wha
   throw new Fault("input", `${what}: ${parsed.error.issues[0]?.path.join(".")}: ${parsed.error.issues[0]?.message}`);
 }
 
-async function revoke({ store, clock, check }: ControlOptions, device: DeviceId): Promise<object> {
-  await store.writer.call("revokeDevice", [device]);
-  const event = { actor: "operator", action: "revoke", subject: bytesToHex(device), origin: "control socket", result: "done" };
-  await store.writer.call("audit", [{ atMs: Math.floor(clock.nowMs()), ...event }]);
+async function revoke({ store, check }: ControlOptions, device: DeviceId): Promise<object> {
+  await store.writer.call("revokeDevice", [device, OPERATOR]);
   await check();
+  return {};
+}
+
+async function rename({ store }: ControlOptions, { device, label }: z.infer<typeof renameOrder>): Promise<object> {
+  // Labels are shown on terminals.
+  if (!/^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(label) || utf8(label).length > LABEL_BYTES_MAX) {
+    throw new Fault("input", `label: want 1 to ${LABEL_BYTES_MAX} bytes, none that control a terminal`);
+  }
+  await store.writer.call("renameDevice", [idFromHex(device, asDeviceId, "device"), label, OPERATOR]);
   return {};
 }
 
@@ -145,11 +190,12 @@ async function invite(options: ControlOptions, order: InviteOrder): Promise<Invi
   const secret = random.bytes(SECRET_BYTES);
   const nowMs = Math.floor(clock.nowMs());
   const expiresAtMs = nowMs + order.expiresMs;
-  const { account, edition, quotaBytes, roles } = order;
+  const { account, edition, quotaBytes, roles, group } = order;
+  const accountId = asAccountId(random.bytes(SHORT_ID_BYTES));
   await store.writer.call("addInvite", [
-    { secret, accountName: account, edition, quotaBytes, roles, accountId: asAccountId(random.bytes(SHORT_ID_BYTES)), nowMs, expiresAtMs },
+    { secret, accountName: account, edition, quotaBytes, roles, accountId, nowMs, expiresAtMs, by: OPERATOR },
+    group === undefined ? null : { accountName: account, groupName: group, groupId: random.bytes(SHORT_ID_BYTES), nowMs },
   ]);
-  await store.writer.call("audit", [{ atMs: nowMs, actor: "operator", action: "invite", subject: account, origin: "control socket", result: "done" }]);
   const { rootSpkiSha256, hostNames } = identity;
   const code = encodeInvite({
     host: hostNames[0] as string,
@@ -159,5 +205,5 @@ async function invite(options: ControlOptions, order: InviteOrder): Promise<Invi
     rootSpkiSha256,
     nodeKey: new Uint8Array(options.nodeKey),
   });
-  return { code, account, expiresAtMs };
+  return { code, account, expiresAtMs, rootWords: fingerprintWords(rootSpkiSha256) };
 }

@@ -67,6 +67,8 @@ export interface Guard {
   watch(socket: Socket): void;
   /** To be called first for every request. */
   begin(request: IncomingMessage, response: ServerResponse): void;
+  /** Connections with a request that is not answered yet. */
+  busySockets(): Socket[];
   /** Lets running requests finish and closes everything else; resolves when all is closed or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
   readonly connectionCount: number;
@@ -130,6 +132,7 @@ export function createGuard(limits: GuardLimits, clock: Clock): Guard {
     },
     watch,
     begin,
+    busySockets: () => [...connections.values()].filter(({ openRequestCount }) => openRequestCount > 0).map(({ socket }) => socket),
     drain,
     get connectionCount() {
       return counter.count();

@@ -187,10 +187,65 @@ describe("holdfast-node", () => {
     assert.equal(unverified.status, 3);
     const leaf = readFileSync(join(data, "pki/node.pem"), "utf8");
     writeFileSync(join(data, "pki/node.pem"), readFileSync(join(folder, "drawn/pki/node.pem"), "utf8"));
-    const gated = run("serve", "--data", data, "--agent-port", "0", "--front-port", "0");
+    const gated = run("serve", "--data", data, "--agent-port", "0", "--front-port", "0", "--exit-if-closed");
     assert.equal(gated.status, 3);
     assert.match(gated.stderr, /certificate gate: .*mend:/);
     writeFileSync(join(data, "pki/node.pem"), leaf);
+  });
+
+  it("waits with its ports closed while certificates fail the gate, and ends cleanly when told", LIMITED, async () => {
+    const leaf = readFileSync(join(data, "pki/node.pem"), "utf8");
+    rmSync(join(data, "pki/node.pem"));
+    const child = spawn(process.execPath, [MAIN, "serve", "--data", data, "--agent-port", "0", "--front-port", "0", "--json"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    child.stdout.on("data", (line) => {
+      stdout += String(line);
+    });
+    const closed = await new Promise<string>((resolve) => {
+      let stderr = "";
+      child.stderr.on("data", (line) => {
+        stderr += String(line);
+        if (stderr.includes("ports are closed")) resolve(stderr);
+      });
+    });
+    assert.match(closed, /certificate gate: leaf: missing.*"mend":"holdfast-node certificate issue"/);
+    assert.match(run("doctor", "--data", data).stdout, /^failed +certificates: leaf: missing.*mend: holdfast-node certificate issue/m);
+    assert.equal(await ended(child, "SIGTERM"), 0);
+    assert.equal(stdout, "");
+    writeFileSync(join(data, "pki/node.pem"), leaf, { mode: 0o600 });
+  });
+
+  it("takes TLS policies and ports from its configuration, and flags before it", LIMITED, async () => {
+    writeFileSync(join(data, "holdfast-node.toml"), '[tls]\nfront = "v8r4"\n');
+    const first = await serve();
+    const oldProtocol = (port: number): string => {
+      const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1", "-cipher", "DEFAULT@SECLEVEL=0"];
+      const asked = spawnSync("openssl", args, { input: "", encoding: "utf8" });
+      return /Cipher is (\S+)/.exec(asked.stdout)?.[1] ?? "";
+    };
+    assert.equal(oldProtocol(first.ports.frontPort), "ECDHE-ECDSA-AES256-SHA");
+    assert.equal(await ended(first.child, "SIGTERM"), 0);
+    const second = await serve("--front-tls", "intermediate");
+    assert.equal(oldProtocol(second.ports.frontPort), "(NONE)");
+    assert.equal(await ended(second.child, "SIGTERM"), 0);
+    assert.match(run("audit", "list", "--data", data, "--action", "tls-profile").stdout, /front port: v8r4/);
+    writeFileSync(join(data, "holdfast-node.toml"), '[tls]\nfront = "ssl3"\n');
+    assert.equal(run("serve", "--data", data).status, 2);
+    rmSync(join(data, "holdfast-node.toml"));
+    assert.equal(run("serve", "--data", data, "--agent-tls", "old").status, 2);
+  });
+
+  it("doctor passes a sound node with exit code 0, and names what is wrong with another with 3", LIMITED, () => {
+    const sound = run("doctor", "--data", data, "--json");
+    const { checks } = JSON.parse(sound.stdout) as { checks: { name: string; status: string; message: string }[] };
+    assert.deepEqual([sound.status, checks.filter(({ status }) => status === "failed")], [0, []], sound.stdout);
+    chmodSync(join(data, "pki/node-key.pem"), 0o644);
+    const weak = run("doctor", "--data", data);
+    chmodSync(join(data, "pki/node-key.pem"), 0o600);
+    assert.equal(weak.status, 3);
+    assert.match(weak.stdout, /^failed +files: .*node-key.pem: mode, got 644, want 600; mend: chmod 600/m);
   });
 
   it("refuses wrong arguments with exit code 2", LIMITED, () => {

@@ -5,23 +5,35 @@
 import { readFileSync } from "node:fs";
 import { Fault, type FaultCode, isFault } from "@holdfast/base";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
+import { asTlsProfileName } from "@holdfast/pki";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { type CertificateResult, issueIntermediate, issueLeaf, issueRootList } from "./commands/certificate.ts";
+import { auditExport, auditLine, auditList, auditVerify, parseSince } from "./commands/audit.ts";
+import { registerCa, registerCertificate } from "./commands/certificate-program.ts";
+import { type CommandShell, toByteCount } from "./commands/command-shell.ts";
+import { registerDevices, registerInvite } from "./commands/device-program.ts";
+import { checkLine, examine } from "./commands/doctor.ts";
 import { init } from "./commands/init.ts";
 import { serve } from "./commands/serve.ts";
-import { askForDevices, askForInvite, askToRevoke } from "./control-node.ts";
-import { DataFolder } from "./data-folder.ts";
+import { tlsAudit, tlsAuditLines } from "./commands/tls-audit.ts";
+import { readServeSettings, SERVE_DEFAULTS, type ServeSettings } from "./config/node-config.ts";
 import { createLog } from "./log.ts";
 import { RESERVE_BYTES_DEFAULT } from "./store/store.ts";
 
-const EXIT_CODES: Readonly<Partial<Record<FaultCode, number>>> = { input: 2, certificate: 3, conflict: 4, missing: 5, denied: 6, quota: 7 };
+type ServeFlags = { data: string; config?: string; listen?: string; reserve: number; exitIfClosed?: true; json?: true } & Partial<
+  Omit<ServeSettings, "listenHost">
+>;
+
+const EXIT_CODES: Readonly<Partial<Record<FaultCode, number>>> = { input: 2, certificate: 3, conflict: 4, missing: 5, denied: 6, quota: 7, integrity: 8 };
 const EXIT_HELP = `
 Exit codes: 0 done · 1 a failure that fits none of the others · 2 wrong arguments · 3 certificates do not pass the gate ·
-4 in use, or there already · 5 something is missing · 6 not allowed · 7 no room`;
+4 in use, or there already · 5 something is missing · 6 not allowed · 7 no room ·
+8 what is stored fails its proof`;
 
 const disk = createNodeDisk();
 const clock = createSystemClock();
 const random = createSystemRandom();
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
+const shell: CommandShell = { disk, clock, random, print, printJson, note, readPassphrase };
 
 const program = new Command("holdfast-node")
   .description("Storage node of Holdfast: keeps sealed records for agents and cannot read them.")
@@ -39,14 +51,15 @@ program
   .requiredOption("--data <folder>", "folder to set up: empty or not there yet")
   .option("--name <host>", "name or address that agents dial; may be given again, the first goes into invites", collect, [])
   .option("--passphrase-file <file>", "passphrase that locks the root's key; without it one is drawn and shown once")
+  .option("--root-key-out <file>", "where to put the root's locked key, off the data folder")
   .option("--json", "result as one line of JSON")
   .addHelpText("after", "\nExample:\n  holdfast-node init --data /srv/holdfast --name backup.example.org --passphrase-file /etc/holdfast/root-passphrase")
-  .action(async (options: { data: string; name: string[]; passphraseFile?: string; json?: true }) => {
+  .action(async (options: { data: string; name: string[]; passphraseFile?: string; rootKeyOut?: string; json?: true }) => {
     const passphrase = options.passphraseFile === undefined ? null : readPassphrase(options.passphraseFile);
-    const result = await init({ disk, clock, random, data: options.data, hostNames: options.name, passphrase });
+    const result = await init({ disk, clock, random, data: options.data, hostNames: options.name, passphrase, rootKeyOutPath: options.rootKeyOut });
     if (options.json) return printJson(result);
     print(`Storage node made in ${result.data} for ${result.hostNames.join(", ")}.`);
-    print(`Root key hash:  ${result.rootSpkiSha256}\nNode key:       ${result.nodeKey}`);
+    print(`Root key hash:  ${result.rootSpkiSha256}\nRoot words:     ${result.rootWords}\nNode key:       ${result.nodeKey}`);
     if (result.rootPassphrase !== undefined)
       print(`Root passphrase: ${result.rootPassphrase}\nWrite it down now; it is kept nowhere. It is needed once a year, for a new intermediate.`);
     print(`Next: holdfast-node serve --data ${result.data}`);
@@ -56,109 +69,115 @@ program
   .command("serve")
   .description("open the ports and run until SIGTERM or SIGINT")
   .requiredOption("--data <folder>", "folder that init made")
-  .option("--listen <host>", "address to listen on", "0.0.0.0")
-  .option("--agent-port <port>", "port for agents, 0 for any", toPort, 8443)
-  .option("--front-port <port>", "port for enrolment, 0 for any", toPort, 8444)
+  .option("--config <file>", "settings, instead of holdfast-node.toml in the data folder; flags win over it")
+  .option("--listen <host>", `address to listen on (default: "${SERVE_DEFAULTS.listenHost}")`)
+  .option("--agent-port <port>", `port for agents, 0 for any (default: ${SERVE_DEFAULTS.agentPort})`, toPort)
+  .option("--front-port <port>", `port for enrolment, 0 for any (default: ${SERVE_DEFAULTS.frontPort})`, toPort)
+  .option("--agent-tls <policy>", `TLS policy for agents: modern, intermediate or v8r4 (default: "${SERVE_DEFAULTS.agentTls}")`, asTlsProfileName)
+  .option("--front-tls <policy>", `TLS policy for enrolment (default: "${SERVE_DEFAULTS.frontTls}")`, asTlsProfileName)
+  .option("--exit-if-closed", "end with exit code 3 when the certificates do not pass the gate, instead of waiting for them to be mended")
   .option("--reserve <bytes>", "free disk space that uploads leave alone", toByteCount, RESERVE_BYTES_DEFAULT)
   .option("--json", "the chosen ports as one line of JSON")
   .addHelpText("after", "\nExample:\n  holdfast-node serve --data /srv/holdfast --listen 127.0.0.1 --agent-port 0 --front-port 0 --json")
-  .action(async (options: { data: string; listen: string; agentPort: number; frontPort: number; reserve: number; json?: true }) => {
-    const { data, listen: listenHost, agentPort, frontPort, reserve: reserveBytes } = options;
+  .action(async (options: ServeFlags) => {
+    const { data, reserve: reserveBytes, config, listen: listenHost, agentPort, frontPort, agentTls, frontTls } = options;
+    const settings = readServeSettings(disk, data, config);
+    const flags = Object.fromEntries(Object.entries({ listenHost, agentPort, frontPort, agentTls, frontTls }).filter(([, value]) => value !== undefined));
     const log = createLog(clock, (line) => process.stderr.write(line));
+    const chosen = { ...settings, ...flags };
     await serve({
-      ...{ disk, clock, random, log, data, listenHost, agentPort, frontPort, reserveBytes },
+      ...{ disk, clock, random, log, data, reserveBytes, exitIfClosed: options.exitIfClosed === true, ...chosen },
       environment: process.env,
       signal: stopSignal(),
       onReady(ports) {
         if (options.json) printJson({ ...ports, host: ports.hostNames[0] });
-        else print(`Serving agents on port ${ports.agentPort} and enrolment on port ${ports.frontPort} of ${listenHost}.`);
+        else print(`Serving agents on port ${ports.agentPort} and enrolment on port ${ports.frontPort} of ${chosen.listenHost}.`);
       },
     });
   });
 
 program
-  .command("invite")
-  .description("print an invite code for one device; the node must be running")
-  .requiredOption("--data <folder>", "folder of the running node")
-  .requiredOption("--account <name>", "account of the device; made when it is new")
-  .option("--edition <edition>", "dl, se or ese", "ese")
-  .option("--roles <roles>", "agent, maintainer, auditor, admin; joined by commas", "agent")
-  .option("--expires <duration>", "how long the code is good, as in 30m, 24h, 7d", toDurationMs, 24 * 3_600_000)
-  .option("--quota <bytes>", "bytes that a new account may store", toByteCount)
+  .command("doctor")
+  .description("look for what keeps the node from serving safely; changes nothing")
+  .requiredOption("--data <folder>", "folder of the node; it may be running")
   .option("--json", "result as one line of JSON")
-  .addHelpText("after", "\nExample:\n  holdfast-node invite --data /srv/holdfast --account ada --expires 2h")
-  .action(async (options: { data: string; account: string; edition: string; roles: string; expires: number; quota?: number; json?: true }) => {
-    const order = {
-      account: options.account,
-      edition: options.edition,
-      roles: options.roles.split(","),
-      expiresMs: options.expires,
-      quotaBytes: options.quota ?? null,
-    };
-    const answer = await askForInvite(new DataFolder(disk, options.data).controlPath, order);
-    if (options.json) printJson(answer);
-    else print(answer.code);
-  });
-
-const device = program.command("device").description("devices of the running node");
-
-device
-  .command("list")
-  .description("every device, with its account and roles")
-  .requiredOption("--data <folder>", "folder of the running node")
-  .option("--json", "result as one line of JSON")
+  .addHelpText("after", "\nExample:\n  holdfast-node doctor --data /srv/holdfast\nExit code 3 when a check fails; warnings and notes leave it at 0.")
   .action(async (options: { data: string; json?: true }) => {
-    const devices = await askForDevices(new DataFolder(disk, options.data).controlPath);
-    if (options.json) return printJson(devices);
-    for (const { device: id, account, label, roles, revokedAtMs } of devices)
-      print(`${id}  ${account}  ${roles}  ${label}${revokedAtMs === null ? "" : "  revoked"}`);
+    const checks = await examine({ disk, clock, random, data: options.data, environment: process.env, runtime: process.versions });
+    if (options.json) printJson({ checks });
+    else for (const check of checks) print(checkLine(check));
+    if (checks.some(({ status }) => status === "failed")) process.exit(EXIT_CODES.certificate);
   });
 
-device
-  .command("revoke")
-  .description("refuse a device from now on, also on open connections")
-  .argument("<id>", "id as device list shows it")
-  .requiredOption("--data <folder>", "folder of the running node")
-  .action(async (id: string, options: { data: string }) => {
-    await askToRevoke(new DataFolder(disk, options.data).controlPath, id);
-    print(`Revoked ${id}. It still knows the keys that it had: change the epoch from another device.`);
+registerInvite(program, shell);
+registerDevices(program, shell);
+
+const audit = program.command("audit").description("the audit trail: who did what, from where; the node may be running or stopped");
+
+audit
+  .command("list")
+  .description("the newest rows, oldest first")
+  .requiredOption("--data <folder>", "folder of the node")
+  .option("--since <time>", "rows from then on: an age as in 24h or 7d, or a date as in 2026-01-31")
+  .option("--action <action>", "rows of one action only, as in revoke or refused")
+  .option("--limit <count>", "at most so many", toByteCount, 100)
+  .option("--json", "result as one line of JSON")
+  .addHelpText("after", "\nExample:\n  holdfast-node audit list --data /srv/holdfast --since 24h --action refused")
+  .action(async (options: { data: string; since?: string; action?: string; limit: number; json?: true }) => {
+    const since = options.since === undefined ? {} : { sinceMs: parseSince(options.since, clock.nowMs()) };
+    const action = options.action === undefined ? {} : { action: options.action };
+    const rows = await auditList({ disk, data: options.data }, { ...since, ...action, countMax: options.limit });
+    if (options.json) return printJson(rows);
+    for (const row of rows) print(auditLine(row));
   });
 
-const certificate = program.command("certificate").description("mend what the certificate gate finds; the node must be stopped");
-
-certificate
-  .command("issue")
-  .description("a fresh key and certificate for the node")
+audit
+  .command("export")
+  .description("every row to standard output, one line of JSON each")
   .requiredOption("--data <folder>", "folder of the node")
-  .option("--json", "result as one line of JSON")
-  .action(async (options: { data: string; json?: true }) => tellCertificate(await issueLeaf({ disk, clock, random, data: options.data }), options.json));
+  .action((options: { data: string }) => auditExport({ disk, data: options.data }, writeWhole));
 
-certificate
-  .command("intermediate")
-  .description("a fresh intermediate, once a year; needs the root's passphrase")
+audit
+  .command("verify")
+  .description("recompute the chain of rows and compare it with the head that the node key signed")
   .requiredOption("--data <folder>", "folder of the node")
-  .requiredOption("--passphrase-file <file>", "passphrase of the root's key")
+  .option("--expect <head>", "a head that an earlier run printed, as SEQ:HASH: finds an older trail put back")
   .option("--json", "result as one line of JSON")
-  .action(async (options: { data: string; passphraseFile: string; json?: true }) =>
-    tellCertificate(await issueIntermediate({ disk, clock, random, data: options.data }, readPassphrase(options.passphraseFile)), options.json),
-  );
+  .addHelpText(
+    "after",
+    "\nExample:\n  holdfast-node audit verify --data /srv/holdfast\nExit code 8 when the trail does not fit; the first row that does not is named first.",
+  )
+  .action(async (options: { data: string; expect?: string; json?: true }) => {
+    const { rowCount, head, findings } = await auditVerify({ disk, data: options.data }, options.expect);
+    if (options.json) printJson({ rowCount, head, findings });
+    else if (findings.length === 0)
+      print(head === null ? "The audit trail is empty." : `The audit trail fits: ${rowCount} rows, head ${head.seq}:${head.hash}`);
+    const [first, ...others] = findings.map(({ seq, problem }) => (seq === null ? problem : `row ${seq} ${problem}`));
+    if (first !== undefined) throw new Fault("integrity", `audit trail: ${[first, ...others].join("; ")}`);
+  });
 
-certificate
-  .command("crl")
-  .description("a fresh revocation list of the root, once a year; needs the root's passphrase")
-  .requiredOption("--data <folder>", "folder of the node")
-  .requiredOption("--passphrase-file <file>", "passphrase of the root's key")
-  .option("--json", "result as one line of JSON")
-  .action(async (options: { data: string; passphraseFile: string; json?: true }) =>
-    tellCertificate(await issueRootList({ disk, clock, random, data: options.data }, readPassphrase(options.passphraseFile)), options.json),
-  );
+registerCertificate(program, shell);
+registerCa(program, shell);
 
-certificate
-  .command("root")
-  .description("why a root is not replaced in place")
-  .allowUnknownOption()
-  .action(() => {
-    throw new Fault("input", "root: every invite and every device is pinned to it; make a new node with holdfast-node init and enroll the devices there");
+program
+  .command("tls")
+  .description("what the ports let in")
+  .command("audit")
+  .description("probe ports with real handshakes: every protocol version, every insecure suite, the certificate")
+  .option("--host <host:port>", "port to probe, of any TLS server")
+  .option("--data <folder>", "folder of the running node, whose own ports are probed, and the machine's OpenSSL policy read")
+  .option("--json", "the report as one line of JSON")
+  .addHelpText(
+    "after",
+    `\nExamples:\n  holdfast-node tls audit --data /srv/holdfast\n  holdfast-node tls audit --host backup.example.org:8444\n  holdfast-node tls audit --host 127.0.0.1:8443 --json
+\nExit codes: 0 nothing of medium severity or worse · 1 a finding of medium severity or worse · 2 wrong arguments ·
+5 a port does not answer, or could not be probed to the end`,
+  )
+  .action(async (options: { host?: string; data?: string; json?: true }) => {
+    const { report, exitCode } = await tlsAudit({ disk, clock, random, ...options });
+    if (options.json) printJson(report);
+    else for (const line of tlsAuditLines(report)) print(line);
+    if (exitCode !== 0) process.exit(exitCode);
   });
 
 try {
@@ -200,25 +219,15 @@ function toPort(text: string): number {
   return port;
 }
 
-function toByteCount(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("want a number of bytes");
-  return Number(text);
-}
-
-function toDurationMs(text: string): number {
-  const match = /^(\d{1,4})([mhd])$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("want a duration as in 30m, 24h, 7d");
-  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as "m" | "h" | "d"];
-  return Number(match[1]) * unitMs;
-}
-
-function tellCertificate(result: CertificateResult, json: true | undefined): void {
-  if (json) printJson(result);
-  else print(`New certificate: ${result.certificate}, valid until ${result.validUntil}.`);
-}
-
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** Resolves when `text` has left: whoever reads it may be slow, and the process ends after the last of it. */
+function writeWhole(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(new Fault("transport", "standard output: is closed", { cause: error })) : resolve()));
+  });
 }
 
 function printJson(value: object): void {

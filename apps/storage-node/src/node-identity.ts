@@ -2,12 +2,17 @@
  * The node's certificates while it runs: what the ports present, what agents' certificates are issued under, and the
  * revocation lists. The leaf is renewed at two thirds of its life with a fresh key; lists are issued anew daily and
  * whenever a device is revoked.
+ *
+ * Files may be missing, broken or swapped at any time: that is for the certificate gate to find, so nothing here throws
+ * for what they hold until somebody asks for a part that is not there.
  */
-import { type Bytes, type Clock, Fault, type Random } from "@holdfast/base";
+import { type Bytes, type Clock, Fault, isFault, type Random } from "@holdfast/base";
 import {
   type Authority,
+  type Certificate,
   type CrlRequest,
   checkCertificate,
+  checkIssuingKey,
   createKeyPair,
   DAY_MS,
   encodeChain,
@@ -19,120 +24,162 @@ import {
   spkiHashOfCertificate,
 } from "@holdfast/pki";
 import type { DataFolder } from "./data-folder.ts";
+import { type NodeFiles, readNodeFiles, readPrevious } from "./node-files.ts";
+import { replacePki } from "./pki-files.ts";
 import type { RevokedCertificate } from "./store/catalog-reader.ts";
 import type { TlsMaterial } from "./tls-server.ts";
 
 const CRL_LIFETIME_MS = 7 * DAY_MS;
 
 export class NodeIdentity {
-  readonly rootPem: string;
-  readonly rootSpkiSha256: Bytes;
-  /** The intermediate, which signs leaves. */
-  readonly issuer: Authority;
   readonly hostNames: readonly string[];
   readonly #folder: DataFolder;
   readonly #ports: IssuePorts;
-  readonly #rootCrlPem: string;
-  #leafPem: string;
-  #keyPem: string;
+  #files: NodeFiles;
+  #issuer: Authority | null = null;
+  #rootSpkiSha256: Bytes | null = null;
   /** Intermediates before this one that have not ended. */
-  readonly #previous: readonly Authority[];
+  #previous: readonly Authority[] = [];
   #crlPems: readonly string[] = [];
   #crlIssuedAtMs = 0;
   #revokedKey = "";
 
-  private constructor(folder: DataFolder, ports: IssuePorts, rootSpkiSha256: Bytes, previous: readonly Authority[]) {
+  private constructor(folder: DataFolder, ports: IssuePorts) {
     this.#folder = folder;
-    this.#previous = previous;
     this.#ports = ports;
-    this.rootSpkiSha256 = rootSpkiSha256;
-    this.rootPem = folder.readText("pki/root.pem");
-    this.issuer = { certificatePem: folder.readText("pki/intermediate.pem"), privateKeyPem: folder.readText("pki/intermediate-key.pem") };
+    this.#files = readNodeFiles(folder);
     this.hostNames = folder.config().hostNames;
-    this.#rootCrlPem = folder.readText("pki/root.crl.pem");
-    this.#leafPem = folder.readText("pki/node.pem");
-    this.#keyPem = folder.readText("pki/node-key.pem");
   }
 
   static async load(folder: DataFolder, ports: { readonly clock: Clock; readonly random: Random }): Promise<NodeIdentity> {
-    return new NodeIdentity(folder, ports, await spkiHashOfCertificate(folder.readText("pki/root.pem")), await readPrevious(folder, ports.clock.nowMs()));
+    const identity = new NodeIdentity(folder, ports);
+    await identity.#take(identity.#files);
+    return identity;
+  }
+
+  /** The root that agents are pinned to. Missing: `certificate`. */
+  get rootPem(): string {
+    return present(this.#files.root, "root");
+  }
+
+  get rootSpkiSha256(): Bytes {
+    return present(this.#rootSpkiSha256, "root");
+  }
+
+  /** The intermediate, which signs leaves. Missing or broken: `certificate`. */
+  get issuer(): Authority {
+    return present(this.#issuer, "intermediate");
+  }
+
+  /** Reads the files again; true when any of them has changed. */
+  async reread(): Promise<boolean> {
+    const files = readNodeFiles(this.#folder);
+    if (JSON.stringify(files) === JSON.stringify(this.#files)) return false;
+    await this.#take(files);
+    return true;
   }
 
   /** What the ports present. */
   tlsMaterial(): TlsMaterial {
+    const { leaf, chain, key } = this.#files;
     return {
-      certificateChain: encodeChain(this.#leafPem, this.issuer.certificatePem),
-      privateKey: this.#keyPem,
+      certificateChain: encodeChain(present(leaf, "leaf"), present(chain, "intermediate")),
+      privateKey: present(key, "private key"),
       authorities: encodeChain(this.issuer.certificatePem, ...this.#previous.map((authority) => authority.certificatePem), this.rootPem),
-      revocationLists: this.revocationLists(),
     };
   }
 
   /** PEM of the lists of the intermediate, of those before it, and of the root. */
   revocationLists(): readonly string[] {
-    return [...this.#crlPems, this.#rootCrlPem];
+    return [...this.#crlPems, ...(this.#files.rootCrl === null ? [] : [this.#files.rootCrl])];
   }
 
   /** Renews what is due; true when the ports must load it. */
   async refresh(revoked: readonly RevokedCertificate[]): Promise<boolean> {
     const leafRenewed = await this.#renewLeaf();
-    const listRenewed = await this.#renewList(revoked);
-    return leafRenewed || listRenewed;
+    await this.renewLists(revoked);
+    return leafRenewed;
   }
 
   /** The certificate gate: what is wrong with our own certificates now; empty is a pass. */
   async findings(): Promise<GateFinding[]> {
-    const crlPem = this.revocationLists().join("");
-    const files = { certPem: this.#leafPem, chainPem: this.issuer.certificatePem, keyPem: this.#keyPem, rootPem: this.rootPem, crlPem };
-    const findings: GateFinding[] = [];
-    for (const name of this.hostNames) findings.push(...(await checkCertificate({ ...files, usage: "server", name, nowMs: this.#ports.clock.nowMs() })));
-    return findings.filter((finding, index) => findings.findIndex((other) => other.message === finding.message) === index);
+    const { leaf, chain, key, root, rootCrl, intermediate, issuingKey } = this.#files;
+    const issuing = await checkIssuingKey(intermediate, issuingKey);
+    const crlPem = rootCrl === null ? null : this.revocationLists().join("");
+    const files = { certPem: leaf, chainPem: chain, keyPem: key, rootPem: root, crlPem };
+    const found: GateFinding[] = [];
+    for (const name of this.hostNames) found.push(...(await checkCertificate({ ...files, usage: "server", name, nowMs: this.#ports.clock.nowMs() })));
+    // Without the issuing key there are no lists: one cause, one line.
+    const own = issuing.length === 0 ? found : found.filter(({ certificate, rule }) => certificate !== "crl" || rule !== "revoked");
+    const all = [...own, ...issuing];
+    return all.filter((finding, index) => all.findIndex((other) => other.message === finding.message) === index);
   }
 
-  async #renewLeaf(): Promise<boolean> {
-    const { notBeforeMs, notAfterMs } = await parseCertificatePem(this.#leafPem);
-    const dueMs = notBeforeMs + ((notAfterMs - notBeforeMs) * 2) / 3;
-    const issuerEndMs = (await parseCertificatePem(this.issuer.certificatePem)).notAfterMs;
-    // A leaf that ends with its issuer cannot be made to last longer.
-    if (this.#ports.clock.nowMs() < dueMs || issuerEndMs <= notAfterMs) return false;
-    const keys = await createKeyPair();
-    const leafPem = await issueNodeLeaf(this.#ports, this.issuer, keys, this.hostNames);
-    // Key and certificate are one file pair: a crash between the two is caught by the gate, and mended by the next renewal.
-    this.#folder.writeText("pki/node-key.pem", keys.privateKeyPem);
-    this.#folder.writeText("pki/node.pem", leafPem);
-    this.#leafPem = leafPem;
-    this.#keyPem = keys.privateKeyPem;
-    return true;
+  /** When the first certificate in use ends, ms since 1970 UTC; infinity when none is left. */
+  async nextExpiryMs(): Promise<number> {
+    const { leaf, intermediate, root } = this.#files;
+    const certificates = await Promise.all([leaf, intermediate, root].map(tryParse));
+    const nowMs = this.#ports.clock.nowMs();
+    return Math.min(...certificates.flatMap((certificate) => (certificate === null || certificate.notAfterMs <= nowMs ? [] : [certificate.notAfterMs])));
   }
 
-  async #renewList(revoked: readonly RevokedCertificate[]): Promise<boolean> {
+  /** Issues the lists anew when they are a day old or `revoked` has changed. Without an issuing key there are none. */
+  async renewLists(revoked: readonly RevokedCertificate[]): Promise<void> {
     const nowMs = this.#ports.clock.nowMs();
     const revokedKey = revoked
       .map((certificate) => certificate.serial)
       .sort()
       .join();
-    if (this.#crlPems.length > 0 && revokedKey === this.#revokedKey && nowMs - this.#crlIssuedAtMs < DAY_MS) return false;
+    if (this.#issuer === null || (this.#crlPems.length > 0 && revokedKey === this.#revokedKey && nowMs - this.#crlIssuedAtMs < DAY_MS)) return;
     const request: CrlRequest = {
       number: Math.floor(nowMs),
       lifetimeMs: CRL_LIFETIME_MS,
       revoked: revoked.map(({ serial, revokedAtMs }) => ({ serial, revokedAtMs, reason: "privilege-withdrawn" })),
     };
     // Serials are drawn at random, so one list of them serves every issuer.
-    this.#crlPems = await Promise.all([this.issuer, ...this.#previous].map((authority) => issueCrl(this.#ports, authority, request)));
+    this.#crlPems = await Promise.all([this.#issuer, ...this.#previous].map((authority) => issueCrl(this.#ports, authority, request)));
     this.#crlIssuedAtMs = nowMs;
     this.#revokedKey = revokedKey;
-    return true;
+  }
+
+  async #take(files: NodeFiles): Promise<void> {
+    const { intermediate, issuingKey, root } = files;
+    const issues = intermediate !== null && issuingKey !== null && (await checkIssuingKey(intermediate, issuingKey)).length === 0;
+    this.#rootSpkiSha256 = root === null ? null : await spkiHashOfCertificate(root).catch(nullForFault);
+    this.#previous = await readPrevious(files, this.#ports.clock.nowMs());
+    this.#issuer = issues ? { certificatePem: intermediate, privateKeyPem: issuingKey } : null;
+    this.#files = files;
+    this.#crlPems = [];
+  }
+
+  /** A leaf that has ended, or that another authority made, is left to the gate and the operator: the clock may be what is wrong. */
+  async #renewLeaf(): Promise<boolean> {
+    const leaf = await tryParse(this.#files.leaf);
+    const nowMs = this.#ports.clock.nowMs();
+    if (this.#issuer === null || leaf === null || nowMs >= leaf.notAfterMs) return false;
+    const issuer = await parseCertificatePem(this.#issuer.certificatePem);
+    const dueMs = leaf.notBeforeMs + ((leaf.notAfterMs - leaf.notBeforeMs) * 2) / 3;
+    // A leaf that ends with its issuer cannot be made to last longer.
+    if (nowMs < dueMs || issuer.notAfterMs <= leaf.notAfterMs || !(await leaf.isSignedBy(issuer))) return false;
+    const keys = await createKeyPair();
+    const leafPem = await issueNodeLeaf(this.#ports, this.#issuer, keys, this.hostNames);
+    replacePki(this.#folder.disk, this.#folder.path, { "pki/node-key.pem": keys.privateKeyPem, "pki/node.pem": leafPem });
+    return this.reread();
   }
 }
 
-async function readPrevious(folder: DataFolder, nowMs: number): Promise<Authority[]> {
-  const authorities: Authority[] = [];
-  for (const name of folder.list("pki").filter((each) => /^previous-\d+\.pem$/.test(each))) {
-    const certificatePem = folder.readText(`pki/${name}`);
-    const { notAfterMs } = await parseCertificatePem(certificatePem);
-    if (notAfterMs > nowMs) authorities.push({ certificatePem, privateKeyPem: folder.readText(`pki/${name.replace(".pem", "-key.pem")}`) });
-  }
-  return authorities;
+async function tryParse(pem: string | null): Promise<Certificate | null> {
+  return pem === null ? null : parseCertificatePem(pem).catch(nullForFault);
+}
+
+function nullForFault(error: unknown): null {
+  if (isFault(error)) return null;
+  throw error;
+}
+
+function present<Part>(part: Part | null, what: string): Part {
+  if (part === null) throw new Fault("certificate", `storage node: its ${what} is missing or broken; see holdfast-node doctor`);
+  return part;
 }
 
 /** Findings as lines, each with the command that mends it. */
@@ -140,9 +187,17 @@ export function findingLines(findings: readonly GateFinding[]): string[] {
   return findings.map(({ message, rule, mend }) => `${message} (rule ${rule}; mend: ${mend})`);
 }
 
-/** Refuses to go on when the runtime was told to trust everyone. */
+/** Refuses to go on when the runtime was told to trust everyone, or to write down the keys of its sessions. */
 export function requireVerifiedTls(environment: Readonly<Record<string, string | undefined>>): void {
-  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
-    throw new Fault("certificate", "environment: NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off, unset it");
-  }
+  const [weakness] = weakTlsSettings(environment);
+  if (weakness !== undefined) throw new Fault("certificate", `environment: ${weakness}, unset it`);
+}
+
+/** Environment variables that take the protection of TLS away, each with what it does; values are not told. */
+export function weakTlsSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const weaknesses: string[] = [];
+  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === "0") weaknesses.push("NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off");
+  if ((environment.SSLKEYLOGFILE ?? "") !== "") weaknesses.push("SSLKEYLOGFILE writes the keys of TLS sessions to a file");
+  if (/--tls-(min|max)-v|--tls-cipher-list|--tls-keylog/.test(environment.NODE_OPTIONS ?? "")) weaknesses.push("NODE_OPTIONS changes TLS settings");
+  return weaknesses;
 }

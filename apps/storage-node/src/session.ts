@@ -4,10 +4,11 @@
  * Either alone is refused. The device is looked up for each request, so a revocation holds on open connections too.
  */
 import type { IncomingMessage } from "node:http";
-import { assertDefined, type Bytes, type Clock, equalBytes, Fault, hexToBytes } from "@holdfast/base";
+import { assertDefined, type Bytes, type Clock, equalBytes, Fault, hexToBytes, isFault } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
-import { asDeviceId, PROTOCOL_VERSION, parseRequestSignature, REQUEST_SKEW_MS_MAX, type Role, type SignedRequest } from "@holdfast/protocol";
+import { asDeviceId, PROTOCOL_VERSION, parseRequestSignature, REQUEST_SKEW_MS_MAX, type RequestSignature, type SignedRequest } from "@holdfast/protocol";
 import { NonceCache } from "./nonce-cache.ts";
+import { Refusal } from "./store/audit-refusals.ts";
 import type { KnownDevice } from "./store/catalog-reader.ts";
 import type { Store } from "./store/store.ts";
 import { peerOf } from "./tls-server.ts";
@@ -40,10 +41,17 @@ export class SessionChecker {
   async check(request: IncomingMessage): Promise<KnownDevice> {
     checkVersion(request);
     const peer = peerOf(request.socket);
-    if (peer === null) throw new Fault("denied", "request: came without a client certificate");
-    if (peer.notAfterMs <= this.#options.clock.nowMs()) throw new Fault("certificate", "client certificate: has expired, enroll again");
+    if (peer === null) throw new Refusal("no-certificate", "denied", "request: came without a client certificate");
+    if (peer.notAfterMs <= this.#options.clock.nowMs()) {
+      throw new Refusal("certificate-expired", "certificate", "client certificate: has expired, enroll again");
+    }
     const known = await this.#options.store.reader.call("deviceByCertificate", [assertDefined(hexToBytes(peer.spkiSha256Hex), "a hash in hex")]);
-    if (known === null || known.revoked) throw new Fault("denied", "device: unknown or revoked");
+    if (known === null) throw new Refusal("unknown-device", "denied", "device: unknown to this storage node, enroll it with an invite");
+    // By its key and by its serial: the key may have been certified anew.
+    if (known.revoked || known.revokedSerials.includes(peer.serialHex.replace(/^0+/, ""))) {
+      const message = "device: revoked; ask the operator for a new invite and enroll with a new device key";
+      throw new Refusal("revoked-device", "denied", message, { detail: { reason: "revoked" } });
+    }
     this.#checkSignature(request, known.publicKey);
     return known;
   }
@@ -57,27 +65,33 @@ export class SessionChecker {
   #checkSignature(request: IncomingMessage, publicKey: Bytes): void {
     const signed = toSignedRequest(request);
     const { hostNames, clock, startedAtMs } = this.#options;
-    if (!hostNames.has(hostOf(signed.authority))) throw new Fault("denied", "request: is signed for another host");
-    const signature = parseRequestSignature(signed);
+    if (!hostNames.has(hostOf(signed.authority))) throw new Refusal("signature", "denied", "request: is signed for another host");
+    const signature = parseSignature(signed);
     const device = asDeviceId(sha256(publicKey).slice(0, DEVICE_ID_BYTES));
-    if (!equalBytes(signature.device, device)) throw new Fault("denied", "request: signed by another device than the certificate's");
+    if (!equalBytes(signature.device, device)) throw new Refusal("signature", "denied", "request: signed by another device than the certificate's");
     checkCreated(signature.createdMs, clock.nowMs(), startedAtMs);
-    if (!nodeVerifier.verify("request", publicKey, signature.base, signature.signature)) throw new Fault("denied", "request: signature does not verify");
+    if (!nodeVerifier.verify("request", publicKey, signature.base, signature.signature)) {
+      throw new Refusal("signature", "denied", "request: signature does not verify");
+    }
     // Only after the signature: a stranger cannot use up nonces.
-    if (!this.#nonces.add(signature.nonce)) throw new Fault("denied", "request: was sent before");
+    if (!this.#nonces.add(signature.nonce)) throw new Refusal("replay", "denied", "request: was sent before");
   }
 }
 
-/** Refuses a device without `role`. */
-export function requireRole(device: KnownDevice, ...roles: readonly Role[]): void {
-  if (!roles.some((role) => device.roles.includes(role))) throw new Fault("denied", `device: needs the role ${roles.join(" or ")}`);
+/** As in protocol, but told to the trail as what it is. */
+function parseSignature(signed: SignedRequest): RequestSignature {
+  try {
+    return parseRequestSignature(signed);
+  } catch (error) {
+    throw isFault(error, "denied") ? new Refusal("signature", error.code, error.message, { detail: error.detail, cause: error }) : error;
+  }
 }
 
 function checkVersion(request: IncomingMessage): void {
   const version = request.headers["holdfast-version"];
   if (version === String(PROTOCOL_VERSION)) return;
   const got = typeof version === "string" ? version.slice(0, 32) : "none";
-  throw new Fault("version", `protocol: no version in common, got ${got}, want ${PROTOCOL_VERSION}`, {
+  throw new Refusal("version", "version", `protocol: no version in common, got ${got}, want ${PROTOCOL_VERSION}`, {
     detail: { agent: got, storageNode: String(PROTOCOL_VERSION) },
   });
 }
@@ -85,7 +99,7 @@ function checkVersion(request: IncomingMessage): void {
 function checkCreated(createdMs: number, nowMs: number, startedAtMs: number): void {
   const skewMs = createdMs - nowMs;
   if (Math.abs(skewMs) > REQUEST_SKEW_MS_MAX) {
-    throw new Fault("denied", `request: clock is off by ${skewMs} ms, want at most ${REQUEST_SKEW_MS_MAX}`, { detail: { skewMs, nowMs } });
+    throw new Refusal("clock-skew", "denied", `request: clock is off by ${skewMs} ms, want at most ${REQUEST_SKEW_MS_MAX}`, { detail: { skewMs, nowMs } });
   }
   if (createdMs < startedAtMs) {
     // Refused, since nonces of that time are forgotten; an honest agent, whose clock is a little behind, signs again later.

@@ -3,10 +3,11 @@ import { createHash, X509Certificate } from "node:crypto";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { type Socket, connect as tcpConnect } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { connect as tlsConnect } from "node:tls";
+import { type TLSSocket, connect as tlsConnect } from "node:tls";
 import { bytesToHex } from "@holdfast/base";
 import { createSystemClock } from "@holdfast/base/node";
 import { GUARD_LIMITS, type GuardLimits } from "./guard.ts";
+import type { RefusedHandshake } from "./refused-handshakes.ts";
 import { createTestAuthority, type TestAuthority, type TestLeaf } from "./testing/certificates.ts";
 import { createTlsServer, peerOf, type TlsMaterial, type TlsServer } from "./tls-server.ts";
 
@@ -27,12 +28,13 @@ before(() => {
 after(() => authority[Symbol.dispose]());
 
 function material(): TlsMaterial {
-  return { certificateChain: serverLeaf.cert, privateKey: serverLeaf.key, authorities: authority.root, revocationLists: authority.revocationList() };
+  return { certificateChain: serverLeaf.cert, privateKey: serverLeaf.key, authorities: authority.root };
 }
 
 async function startServer(
   limits: GuardLimits,
   onRequest?: Parameters<typeof createTlsServer>[0]["handler"],
+  onRefused: (refused: RefusedHandshake) => void = () => undefined,
 ): Promise<{ server: TlsServer; port: number } & AsyncDisposable> {
   const handler: Parameters<typeof createTlsServer>[0]["handler"] = (request, response) => {
     let byteCount = 0;
@@ -47,6 +49,7 @@ async function startServer(
     demandClientCertificate: true,
     clock: systemClock,
     limits,
+    onRefused,
     handler: onRequest ?? handler,
   });
   const port = await server.listen("127.0.0.1", 0);
@@ -78,6 +81,14 @@ function openTls(port: number, text: string): Promise<Socket> {
     });
     socket.on("error", reject);
   });
+}
+
+/** Serial of the certificate that a fresh handshake shows. */
+async function serialOf(port: number): Promise<string> {
+  const socket = (await openTls(port, "")) as TLSSocket;
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
 }
 
 /** Resolves to all that arrives until the other side closes. A connection left open fails by the test's own limit. */
@@ -128,14 +139,49 @@ describe("TLS port: client certificates", () => {
     await assert.rejects(send(running.port, serverLeaf));
   });
 
-  it("a certificate revoked while the port is open is refused after a reload", async () => {
+  it("a certificate of a revoked device gets its handshake: the session check answers it", async () => {
     await using running = await startServer(GUARD_LIMITS);
     const lost = authority.issue("lost agent", "clientAuth");
-    assert.match(await send(running.port, lost), /^0 /);
     authority.revoke(lost);
     running.server.reload(material());
-    await assert.rejects(send(running.port, lost));
-    assert.match(await send(running.port, clientLeaf), /^0 /);
+    assert.match(await send(running.port, lost), /^0 /);
+  });
+
+  it("every answer asks for strict transport for a year or more", async () => {
+    await using running = await startServer(GUARD_LIMITS);
+    const socket = await openTls(running.port, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    const maxAge = /strict-transport-security: max-age=(\d+)/i.exec(await untilClosed(socket))?.[1];
+    assert.ok(Number(maxAge) >= 31_536_000, maxAge);
+  });
+
+  it("a refused handshake is told with the peer's address and the reason", async () => {
+    const told: RefusedHandshake[] = [];
+    await using running = await startServer(GUARD_LIMITS, undefined, (refused) => told.push(refused));
+    await assert.rejects(send(running.port, null));
+    await assert.rejects(send(running.port, clientLeaf, { minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }));
+    await assert.rejects(send(running.port, serverLeaf));
+    await untilClosed(tcpConnect(running.port, "127.0.0.1").end("GET / HTTP/1.1\r\n\r\n"));
+    assert.deepEqual(
+      told.map(({ address, offered, reason }) => `${address} ${offered} ${reason}`),
+      [
+        "127.0.0.1 unknown ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE",
+        "127.0.0.1 none of TLSv1.3 to TLSv1.3 ERR_SSL_UNSUPPORTED_PROTOCOL",
+        "127.0.0.1 unknown INVALID_PURPOSE",
+        "127.0.0.1 unknown ERR_SSL_HTTP_REQUEST",
+      ],
+    );
+  });
+
+  it("a reload keeps a request that is under way, and shows the new certificate to the next", async () => {
+    await using running = await startServer(GUARD_LIMITS);
+    const slow = await openTls(running.port, "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 20000\r\n\r\n");
+    const answer = untilClosed(slow);
+    slow.write("x".repeat(10_000));
+    const renewed = authority.issue("node", "serverAuth");
+    running.server.reload({ ...material(), certificateChain: renewed.cert, privateKey: renewed.key });
+    assert.equal(await serialOf(running.port), new X509Certificate(renewed.cert).serialNumber);
+    slow.write("x".repeat(10_000));
+    assert.match(await answer, /\r\n\r\n.*20000 /s);
   });
 
   it("TLS 1.2 is refused under a profile of TLS 1.3 only", async () => {

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { bytesToHex, type Clock, Fault } from "@holdfast/base";
 import { createGuard, GUARD_LIMITS, type GuardLimits } from "./guard.ts";
+import type { RefusedHandshake } from "./refused-handshakes.ts";
 
 /** A TLS policy profile as data: docs/security.md, TLS policy. */
 export interface TlsProfile {
@@ -24,9 +25,11 @@ export interface TlsProfile {
 export interface TlsMaterial {
   readonly certificateChain: string;
   readonly privateKey: string;
-  /** Root and intermediates that client certificates must chain to. */
+  /**
+   * Root and intermediates that client certificates must chain to. There is no revocation list beside them: a revoked device
+   * gets its handshake, and the session check answers each of its requests with `denied`, which it can show to its user.
+   */
   readonly authorities: string;
-  readonly revocationLists?: string | readonly string[];
 }
 
 export interface TlsServerOptions {
@@ -36,6 +39,8 @@ export interface TlsServerOptions {
   readonly demandClientCertificate: boolean;
   readonly clock: Clock;
   readonly limits?: GuardLimits;
+  /** Told of every handshake that was refused; not rate-limited. */
+  readonly onRefused?: (refused: RefusedHandshake) => void;
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -51,6 +56,10 @@ export interface TlsServer {
   listen(host: string, port: number): Promise<number>;
   /** New handshakes use `material` from now on. Open connections stay: session checks look revocation up per request. */
   reload(material: TlsMaterial): void;
+  /** Keys behind requests that are under way, as SHA-256 of SubjectPublicKeyInfo in hex. */
+  busyPeers(): ReadonlySet<string>;
+  /** Cuts requests of these keys that are under way, and returns their number. Idle connections stay: they are answered. */
+  cut(spkiSha256Hexes: ReadonlySet<string>): number;
   /** Stops accepting, lets running requests finish for `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>;
   readonly connectionCount: number;
@@ -58,6 +67,9 @@ export interface TlsServer {
 
 /** Header bytes of one request; more is refused by the parser. */
 export const HEADER_BYTES_MAX: number = 16 * 1024;
+
+/** Two years: what preload lists ask for. */
+const STRICT_TRANSPORT = "max-age=63072000";
 
 const peersBySocket = new WeakMap<Socket, TlsPeer>();
 
@@ -72,6 +84,7 @@ export function createTlsServer(options: TlsServerOptions): TlsServer {
   const guard = createGuard(limits, options.clock);
   const httpServer = createHttpServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
     guard.begin(request, response);
+    response.setHeader("strict-transport-security", STRICT_TRANSPORT);
     options.handler(request, response);
   });
   httpServer.on("clientError", (_error, socket) => socket.destroy());
@@ -81,11 +94,16 @@ export function createTlsServer(options: TlsServerOptions): TlsServer {
     socket.on("error", () => socket.destroy());
     guard.admit(socket);
   });
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  const tellRefused = (socket: Socket, error: unknown): void => options.onRefused?.(describeRefusal(socket, error, options.profile));
+  server.on("tlsClientError", (error, socket) => {
+    tellRefused(socket, error);
+    socket.destroy();
+  });
   server.on("secureConnection", (socket: TLSSocket) => {
     if (socket.destroyed) return;
     socket.on("error", () => socket.destroy());
     if (options.demandClientCertificate && !attachPeer(socket)) {
+      tellRefused(socket, { code: "CLIENT_CERTIFICATE_NOT_VERIFIED" });
       socket.destroy();
       return;
     }
@@ -96,6 +114,12 @@ export function createTlsServer(options: TlsServerOptions): TlsServer {
   return {
     listen: (host, port) => listen(server, host, port),
     reload: (material) => server.setSecureContext(secureContextOptions(options, material)),
+    busyPeers: () => new Set(guard.busySockets().flatMap((socket) => peerOf(socket)?.spkiSha256Hex ?? [])),
+    cut(spkiSha256Hexes) {
+      const doomed = guard.busySockets().filter((socket) => spkiSha256Hexes.has(peerOf(socket)?.spkiSha256Hex ?? ""));
+      for (const socket of doomed) socket.destroy();
+      return doomed.length;
+    },
     async close(graceMs) {
       server.close();
       await guard.drain(graceMs);
@@ -108,12 +132,10 @@ export function createTlsServer(options: TlsServerOptions): TlsServer {
 }
 
 function secureContextOptions(options: TlsServerOptions, material: TlsMaterial): TlsOptions {
-  const crl = material.revocationLists;
   return {
     cert: material.certificateChain,
     key: material.privateKey,
     ca: material.authorities,
-    ...(crl === undefined ? {} : { crl: typeof crl === "string" ? crl : [...crl] }),
     minVersion: options.profile.minVersion,
     maxVersion: options.profile.maxVersion,
     ...(options.profile.ciphers === undefined ? {} : { ciphers: options.profile.ciphers }),
@@ -123,6 +145,14 @@ function secureContextOptions(options: TlsServerOptions, material: TlsMaterial):
     rejectUnauthorized: options.demandClientCertificate,
     ALPNProtocols: ["http/1.1"],
   };
+}
+
+/** The runtime hands out no ClientHello: versions are known only where the refusal itself speaks of them. */
+function describeRefusal(socket: Socket, error: unknown, profile: TlsProfile): RefusedHandshake {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const reason = typeof code === "string" ? code : "handshake failed";
+  const offered = reason === "ERR_SSL_UNSUPPORTED_PROTOCOL" ? `none of ${profile.minVersion} to ${profile.maxVersion}` : "unknown";
+  return { address: socket.remoteAddress ?? "unknown", offered, reason };
 }
 
 function listen(server: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {
@@ -144,6 +174,8 @@ function attachPeer(socket: TLSSocket): boolean {
   const raw = socket.getPeerCertificate(false)?.raw;
   if (!(raw instanceof Uint8Array) || raw.length === 0) return false;
   const leaf = new X509Certificate(raw);
+  // A chain whose first certificate is an authority's verifies too; ours never are.
+  if (leaf.ca) return false;
   const spki = leaf.publicKey.export({ type: "spki", format: "der" });
   peersBySocket.set(socket, {
     spkiSha256Hex: bytesToHex(createHash("sha256").update(spki).digest()),

@@ -130,13 +130,14 @@ let rogueCount = 0x4242;
 async function rogueCertificate(
   issuerDer: ArrayBuffer | Uint8Array | null,
   signingKey: Awaited<ReturnType<typeof importSigningKeys>>["privateKey"],
-  { key }: TlsIdentity,
+  { cert, key }: TlsIdentity,
   { notBeforeMs = Date.now() - 7_200_000, notAfterMs = Date.now() + 7_200_000, usage = "clientAuth", isAuthority = false }: RogueLeaf,
 ): Promise<string> {
   const subject = new Name([{ CN: ["rogue"] }]);
   const keyUsages = isAuthority ? KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature : KeyUsageFlags.digitalSignature;
   const certificate = await X509CertificateGenerator.create({
-    serialNumber: (++rogueCount).toString(16),
+    // The number of the certificate that the node knows: it must not be what gives the rogue away.
+    serialNumber: cert === "" ? (++rogueCount).toString(16) : (await parseCertificatePem(firstOf(cert))).serial,
     subject,
     issuer: issuerDer === null ? subject : new Name(issuerDer as never),
     notBefore: new Date(notBeforeMs),

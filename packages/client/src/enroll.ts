@@ -2,6 +2,7 @@
 import { bytesToHex, type Clock, equalBytes, Fault, type Random } from "@holdfast/base";
 import { type DeviceId, type EnrollAnswer, encodeMessage, enrollAnswer, type Invite, parseFault, parseMessage, rootAnswer } from "@holdfast/protocol";
 import { authorityOf } from "./authority.ts";
+import type { DialTls } from "./dial-policy.ts";
 import { createHttpsNet } from "./https-net-node.ts";
 import { createSignedSession } from "./signed-session.ts";
 
@@ -19,6 +20,13 @@ export interface EnrollOptions {
   /** PEM of the certificate request for the device's TLS key. */
   readonly csrPem: string;
   readonly label: string;
+  /** What to offer; left out, the profile `modern`. */
+  readonly tls?: DialTls | undefined;
+}
+
+/** What proves a root: an invite, or what an enrolled device remembers of one. */
+export interface PinnedRootOptions extends Pick<EnrollOptions, "spkiSha256" | "tls"> {
+  readonly invite: Pick<Invite, "host" | "frontPort" | "rootSpkiSha256">;
 }
 
 const ROOT_BYTES_MAX = 32 * 1024;
@@ -27,9 +35,9 @@ const ROOT_BYTES_MAX = 32 * 1024;
  * The node's root, proven by the invite. The first connection accepts any certificate, since nothing but the root itself is
  * fetched over it, and the root must hash to the invite's pin. Another root: `certificate`.
  */
-export async function fetchPinnedRoot(options: EnrollOptions): Promise<string> {
+export async function fetchPinnedRoot(options: PinnedRootOptions): Promise<string> {
   const { invite } = options;
-  await using net = createHttpsNet({ host: invite.host, port: invite.frontPort, rootPem: "", unverified: true });
+  await using net = createHttpsNet({ host: invite.host, port: invite.frontPort, rootPem: "", unverified: true, tls: options.tls });
   const headers = { host: authorityOf(invite.host, invite.frontPort) };
   const answer = await net.exchange({ method: "GET", target: "/v1/root", headers, body: [] }, ROOT_BYTES_MAX);
   if (answer.status !== 200) throw parseFault(answer.status, answer.body);
@@ -44,7 +52,7 @@ export async function fetchPinnedRoot(options: EnrollOptions): Promise<string> {
 export async function enroll(options: EnrollOptions): Promise<EnrollAnswer> {
   const { invite } = options;
   const rootPem = await fetchPinnedRoot(options);
-  await using net = createHttpsNet({ host: invite.host, port: invite.frontPort, rootPem });
+  await using net = createHttpsNet({ host: invite.host, port: invite.frontPort, rootPem, tls: options.tls });
   const session = createSignedSession({ ...options, net, host: invite.host, port: invite.frontPort });
   const body = encodeMessage({ secret: invite.secret, csr: options.csrPem, deviceKey: options.deviceKey, label: options.label });
   const answer = parseMessage(enrollAnswer, (await session.send({ method: "POST", target: "/v1/enroll", body: [body] })).body, "enroll answer");

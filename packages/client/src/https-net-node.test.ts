@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import type { TlsOptions } from "node:tls";
 import { type Bytes, Fault, type FaultCode, type Net, type NetRequest, utf8, utf8ToText } from "@holdfast/base";
 import { createSeededRandom } from "@holdfast/testkit";
+import { dialRuntime, dialTls } from "./dial-policy.ts";
 import { createHttpsNet, type HttpsNetOptions } from "./https-net-node.ts";
 import { createTestPki } from "./testing/certificates.ts";
 import { type RawExchange, startRawServer } from "./testing/raw-server.ts";
@@ -98,7 +99,7 @@ describe("https net: who is at the other end", () => {
     const tls: TlsOptions = { ...serverTls, maxVersion: "TLSv1.2" };
     await refusedBy(tls, "transport");
     await using server = await startRawServer(tls, answerOk);
-    await using net = connect(server, { minVersion: "TLSv1.2" });
+    await using net = connect(server, { tls: dialTls("intermediate", dialRuntime()) });
     assert.equal((await net.exchange(get(), BYTES_MAX)).status, 200);
   });
 

@@ -8,8 +8,10 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { type Bytes, Fault, type Net, type NetRequest, type NetResponse } from "@holdfast/base";
 import { CONNECTIONS_DEFAULT } from "@holdfast/protocol";
+import { type DialTls, dialRuntime, dialTls } from "./dial-policy.ts";
 
 export interface HttpsNetOptions {
   readonly host: string;
@@ -20,7 +22,10 @@ export interface HttpsNetOptions {
   readonly unverified?: true;
   /** PEM of the client certificate with its chain, and of its key. Absent on the front port. */
   readonly identity?: { readonly certificatePem: string; readonly keyPem: string };
-  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** Versions and suites to offer; left out, those of the profile `modern`. */
+  readonly tls?: DialTls | undefined;
+  /** Told of the protocol version, as in `TLSv1.3`, that each answer came over. */
+  readonly onProtocol?: (version: string) => void;
   readonly connectionsMax?: number;
   /** Longest time without any progress on a request, from dialling on; waiting for a free connection does not count. */
   readonly stallMs?: number;
@@ -43,7 +48,7 @@ export function createHttpsNet(options: HttpsNetOptions): Net {
     host: options.host,
     port: options.port,
     servername: isIP(options.host) === 0 ? options.host : "", // Left out, it would follow the host header of a request.
-    minVersion: options.minVersion ?? "TLSv1.3",
+    ...(options.tls ?? dialTls("modern", dialRuntime())),
     ALPNProtocols: ["http/1.1"],
     ...(options.unverified ? { rejectUnauthorized: false } : { ca: options.rootPem, rejectUnauthorized: true }),
     ...(options.identity === undefined ? {} : { cert: options.identity.certificatePem, key: options.identity.keyPem }),
@@ -117,6 +122,7 @@ class Exchange {
     outgoing.on("close", () => hasAnswer || this.fail(new Error("connection closed without an answer")));
     outgoing.on("response", (incoming) => {
       hasAnswer = true;
+      this.#tellProtocol(incoming);
       this.#collect(incoming, bytesMax).then((answer) => {
         this.#isOver = true;
         this.#resolve(answer);
@@ -154,6 +160,12 @@ class Exchange {
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(incoming.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
     return { status: incoming.statusCode ?? 0, headers, body: byteCount === body.length ? body : body.slice(0, byteCount) };
+  }
+
+  /** Asked when the head has come: at its end the answer may have given its socket back. */
+  #tellProtocol(incoming: IncomingMessage): void {
+    const version = (incoming.socket as Partial<TLSSocket> | null)?.getProtocol?.();
+    if (typeof version === "string") this.#options.onProtocol?.(version);
   }
 
   /** Sets the stall watch back. */
@@ -196,5 +208,5 @@ function translate(error: unknown, options: HttpsNetOptions): Fault {
   // TLS 1.3 lets the client finish before its certificate is judged, and a refusal may be no more than a hang-up.
   const isHangUp = options.identity !== undefined && (code === "ECONNRESET" || /hang up|without an answer/.test(message));
   const hint = isHangUp ? "; it also hangs up on a device that was revoked or whose certificate has expired" : "";
-  return new Fault("transport", `${peerOf(options)}: ${message}${hint}`, { cause: error, detail: { errno: code } });
+  return new Fault("transport", `${peerOf(options)}: ${message}${hint}`, { cause: error, detail: { errno: code, ...(isHangUp ? { hangUp: true } : {}) } });
 }

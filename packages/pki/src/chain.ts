@@ -25,7 +25,7 @@ export type GateRule =
   | "strength";
 
 /** Which of the things checked a finding is about. */
-export type GateSubject = "leaf" | `intermediate ${number}` | "root" | "private key" | "crl";
+export type GateSubject = "leaf" | `intermediate ${number}` | "root" | "private key" | "issuing key" | "crl";
 
 export interface Breach {
   readonly certificate: GateSubject;

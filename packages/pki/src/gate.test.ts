@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkCertificate, GATE_MENDS, gateFault } from "./gate.ts";
+import { checkCertificate, checkIssuingKey, GATE_MENDS, gateFault } from "./gate.ts";
 import { gateCases } from "./testing/gate-cases.ts";
 
 const cases = await gateCases();
@@ -31,6 +31,19 @@ describe("the certificate gate", () => {
       [GATE_MENDS.server.leaf, GATE_MENDS.server.root, GATE_MENDS.server.intermediate, GATE_MENDS.server["private key"]],
     );
     assert.ok((await checkCertificate({ ...input, usage: "client" })).every(({ mend }) => mend.startsWith("holdfast enroll")));
+  });
+
+  it("stops an issuing key that is missing or another's", async () => {
+    const good = cases.find(({ findings }) => findings.length === 0)?.input;
+    const other = cases.find(({ name }) => name === "the private key of another certificate")?.input;
+    assert.ok(good?.certPem && good.keyPem && other?.keyPem);
+    const rules = async (certPem: string | null, keyPem: string | null): Promise<string[]> =>
+      (await checkIssuingKey(certPem, keyPem)).map(({ certificate, rule, mend }) => `${certificate} ${rule}: ${mend}`);
+    const mend = GATE_MENDS.server["issuing key"];
+    assert.deepEqual(await rules(good.certPem, good.keyPem), []);
+    assert.deepEqual(await rules(good.certPem, other.keyPem), [`issuing key private-key: ${mend}`]);
+    assert.deepEqual(await rules(good.certPem, "garbage"), [`issuing key parse: ${mend}`]);
+    assert.deepEqual(await rules(null, null), [`intermediate 1 present: ${mend}`, `issuing key present: ${mend}`]);
   });
 
   it("puts all findings into one fault, and no key", async () => {

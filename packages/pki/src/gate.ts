@@ -46,6 +46,7 @@ export const GATE_MENDS = {
     intermediate: "holdfast-node certificate intermediate",
     root: "holdfast-node certificate root",
     "private key": "holdfast-node certificate issue",
+    "issuing key": "holdfast-node certificate intermediate",
     crl: "holdfast-node certificate crl",
   },
   client: {
@@ -53,6 +54,7 @@ export const GATE_MENDS = {
     intermediate: "holdfast enroll",
     root: "holdfast enroll",
     "private key": "holdfast enroll",
+    "issuing key": "holdfast enroll",
     crl: "holdfast enroll",
   },
 } as const;
@@ -65,7 +67,7 @@ export async function checkCertificate(input: GateInput): Promise<GateFinding[]>
   const above = await readMany(input.chainPem, breaches);
   const crls = input.crlPem === undefined ? undefined : readCrls(input.crlPem, breaches);
   if (leaf !== null) {
-    breaches.push(...(await checkPrivateKey(leaf, input.keyPem)));
+    breaches.push(...(await checkPrivateKey("private key", leaf, input.keyPem)));
   } else if (isMissing(input.keyPem)) {
     breaches.push(missing("private key"));
   }
@@ -78,24 +80,33 @@ export async function checkCertificate(input: GateInput): Promise<GateFinding[]>
   return breaches.map((breach) => ({ ...breach, mend: mendOf(input.usage, breach.certificate) }));
 }
 
+/** What is wrong with the pair that issues certificates here: an intermediate and its key. `null`: a missing file. */
+export async function checkIssuingKey(certPem: string | null, keyPem: string | null): Promise<GateFinding[]> {
+  const breaches: Breach[] = [];
+  const issuer = await readOne("intermediate 1", certPem, breaches);
+  if (issuer !== null) breaches.push(...(await checkPrivateKey("issuing key", issuer, keyPem)));
+  else if (isMissing(keyPem)) breaches.push(missing("issuing key"));
+  return breaches.map((breach) => ({ ...breach, mend: mendOf("server", breach.certificate) }));
+}
+
 /** The findings as the text of one fault, `certificate`, for whoever must stop. */
 export function gateFault(findings: readonly GateFinding[]): Fault {
   const lines = findings.map(({ message, rule, mend }) => `${message} (rule ${rule}; mend: ${mend})`);
   return new Fault("certificate", `certificate gate: ${lines.join("; ")}`, { detail: { findings: lines } });
 }
 
-async function checkPrivateKey(leaf: Certificate, keyPem: string | null): Promise<Breach[]> {
-  if (keyPem === null || isMissing(keyPem)) return [missing("private key")];
+async function checkPrivateKey(label: "private key" | "issuing key", owner: Certificate, keyPem: string | null): Promise<Breach[]> {
+  if (keyPem === null || isMissing(keyPem)) return [missing(label)];
   try {
-    if (await isPrivateKeyOf(keyPem, leaf.publicKeySpki, leaf.keyKind)) return [];
+    if (await isPrivateKeyOf(keyPem, owner.publicKeySpki, owner.keyKind)) return [];
   } catch (error) {
-    return [unparsed("private key", error)];
+    return [unparsed(label, error)];
   }
-  const message = `private key: does not belong to the certificate, got another or a damaged key, want the ${leaf.keyKind} key of ${leaf.subject}`;
-  return [{ certificate: "private key", rule: "private-key", message }];
+  const message = `${label}: does not belong to the certificate, got another or a damaged key, want the ${owner.keyKind} key of ${owner.subject}`;
+  return [{ certificate: label, rule: "private-key", message }];
 }
 
-async function readOne(label: "leaf" | "root", pem: string | null, breaches: Breach[]): Promise<Certificate | null> {
+async function readOne(label: "leaf" | "intermediate 1" | "root", pem: string | null, breaches: Breach[]): Promise<Certificate | null> {
   if (pem === null || isMissing(pem)) {
     breaches.push(missing(label));
     return null;
@@ -151,5 +162,9 @@ function unparsed(certificate: GateSubject, error: unknown): Breach {
 
 function mendOf(usage: PeerUsage, certificate: GateSubject): string {
   const mends = GATE_MENDS[usage];
-  return certificate === "leaf" || certificate === "root" || certificate === "private key" || certificate === "crl" ? mends[certificate] : mends.intermediate;
+  return isIntermediate(certificate) ? mends.intermediate : mends[certificate];
+}
+
+function isIntermediate(certificate: GateSubject): certificate is `intermediate ${number}` {
+  return certificate.startsWith("intermediate ");
 }

@@ -42,8 +42,12 @@ export interface Authority {
 
 interface Draft {
   readonly profile: CertificateProfile;
-  readonly commonName: string;
+  readonly subject: Name;
   readonly publicKeySpki: Bytes;
+  /** Hex, of an authority that has a certificate already; others get one that follows from their key. */
+  readonly keyId?: string | null;
+  /** Ends the certificate before its profile would. */
+  readonly lifetimeMs?: number;
   /** DNS names and addresses of the SAN; none leaves the extension out. */
   readonly hostNames: readonly string[];
 }
@@ -55,15 +59,26 @@ const KEY_ID_BYTES = 20; // RFC 7093 §2 method 1 keeps 160 bits of a SHA-256.
 /** A self-signed root with a fresh key. Keep the key locked (`lockPrivateKey`) or offline. */
 export async function createRoot(ports: IssuePorts, commonName: string): Promise<Authority> {
   const { privateKeyPem, publicKeySpki } = await createKeyPair();
-  const draft = { profile: CERTIFICATE_PROFILES.root, commonName, publicKeySpki, hostNames: [] };
+  const draft = { profile: CERTIFICATE_PROFILES.root, subject: toName(commonName), publicKeySpki, hostNames: [] };
   return { certificatePem: await sign(ports, null, privateKeyPem, draft), privateKeyPem };
 }
 
 /** An intermediate under `root`, with a fresh key, for a year at most. */
 export async function createIntermediate(ports: IssuePorts, root: Authority, commonName: string): Promise<Authority> {
   const { privateKeyPem, publicKeySpki } = await createKeyPair();
-  const draft = { profile: CERTIFICATE_PROFILES.intermediate, commonName, publicKeySpki, hostNames: [] };
+  const draft = { profile: CERTIFICATE_PROFILES.intermediate, subject: toName(commonName), publicKeySpki, hostNames: [] };
   return { certificatePem: await issue(ports, root, draft), privateKeyPem };
+}
+
+/**
+ * Another certificate for the key and name of the authority in `certificatePem`, under `issuer`: how what hangs from that authority comes
+ * to hang from `issuer` too, and how one root vouches for another. For `lifetimeMs` at most. No authority: `certificate`.
+ */
+export async function recertify(ports: IssuePorts, issuer: Authority, certificatePem: string, lifetimeMs: number): Promise<string> {
+  const { isAuthority, subject, subjectDer, issuerDer, publicKeySpki, subjectKeyId } = await parseCertificatePem(certificatePem);
+  if (!isAuthority) throw new Fault("certificate", `certificate: may not sign others, got ${subject}, want an authority`);
+  const profile = equalBytes(subjectDer, issuerDer) ? CERTIFICATE_PROFILES.root : CERTIFICATE_PROFILES.intermediate;
+  return issue(ports, issuer, { profile, subject: new Name(subjectDer), publicKeySpki, hostNames: [], keyId: subjectKeyId, lifetimeMs });
 }
 
 /** The server leaf of a storage node as PEM, for a key made by `createKeyPair`. No host name, or a bad one: `input`. */
@@ -71,7 +86,7 @@ export async function issueNodeLeaf(ports: IssuePorts, issuer: Authority, keys: 
   if (hostNames.length === 0 || hostNames.length > HOST_NAME_COUNT_MAX) {
     throw new Fault("input", `node certificate: number of host names, got ${hostNames.length}, want 1 to ${HOST_NAME_COUNT_MAX}`);
   }
-  const draft = { profile: CERTIFICATE_PROFILES.node, commonName: "storage node", publicKeySpki: keys.publicKeySpki, hostNames };
+  const draft = { profile: CERTIFICATE_PROFILES.node, subject: toName("storage node"), publicKeySpki: keys.publicKeySpki, hostNames };
   return issue(ports, issuer, draft);
 }
 
@@ -89,7 +104,7 @@ export async function createCsr(privateKeyPem: string): Promise<string> {
  */
 export async function issueAgentLeaf(ports: IssuePorts, issuer: Authority, csrPem: string, deviceId: Uint8Array): Promise<string> {
   const publicKeySpki = await provenKeyOf(csrPem);
-  const draft = { profile: CERTIFICATE_PROFILES.agent, commonName: bytesToHex(deviceId), publicKeySpki, hostNames: [] };
+  const draft = { profile: CERTIFICATE_PROFILES.agent, subject: toName(bytesToHex(deviceId)), publicKeySpki, hostNames: [] };
   return issue(ports, issuer, draft);
 }
 
@@ -142,17 +157,14 @@ async function issue(ports: IssuePorts, issuer: Authority, draft: Draft): Promis
 
 /** Signs `draft` with the key of `issuer`, or with its own when that is `null`. */
 async function sign(ports: IssuePorts, issuer: Certificate | null, privateKeyPem: string, draft: Draft): Promise<string> {
-  if (!COMMON_NAME.test(draft.commonName)) {
-    throw new Fault("input", "certificate name: want 1 to 64 letters, digits, spaces or any of . _ : -");
-  }
   const { privateKey } = await importSigningKeys(privateKeyPem);
   const notBeforeMs = wholeSeconds(ports.clock.nowMs() - BACKDATE_MS);
-  const notAfterMs = Math.min(notBeforeMs + draft.profile.lifetimeMsMax, issuer?.notAfterMs ?? Number.POSITIVE_INFINITY);
-  const subject = new Name([{ CN: [draft.commonName] }]);
+  const lifetimeMs = Math.min(draft.profile.lifetimeMsMax, draft.lifetimeMs ?? Number.POSITIVE_INFINITY);
+  const notAfterMs = Math.min(wholeSeconds(notBeforeMs + lifetimeMs), issuer?.notAfterMs ?? Number.POSITIVE_INFINITY);
   const x509 = await X509CertificateGenerator.create({
     serialNumber: randomSerial(ports.random),
-    subject,
-    issuer: issuer === null ? subject : new Name(issuer.subjectDer),
+    subject: draft.subject,
+    issuer: issuer === null ? draft.subject : new Name(issuer.subjectDer),
     notBefore: new Date(notBeforeMs),
     notAfter: new Date(notAfterMs),
     publicKey: draft.publicKeySpki,
@@ -172,7 +184,7 @@ async function extensionsOf(draft: Draft, issuer: Certificate | null): Promise<E
   const { pathLength, extendedUsages } = draft.profile;
   const isAuthority = pathLength !== null;
   const usages = isAuthority ? KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign : KeyUsageFlags.digitalSignature;
-  const keyId = bytesToHex((await spkiHash(draft.publicKeySpki)).subarray(0, KEY_ID_BYTES));
+  const keyId = draft.keyId ?? bytesToHex((await spkiHash(draft.publicKeySpki)).subarray(0, KEY_ID_BYTES));
   const extensions: Extension[] = [
     new BasicConstraintsExtension(isAuthority, pathLength ?? undefined, true),
     new KeyUsagesExtension(usages, true),
@@ -185,6 +197,11 @@ async function extensionsOf(draft: Draft, issuer: Certificate | null): Promise<E
     extensions.push(new SubjectAlternativeNameExtension(names.map((name) => ({ type: name.kind, value: name.value }))));
   }
   return extensions;
+}
+
+function toName(commonName: string): Name {
+  if (!COMMON_NAME.test(commonName)) throw new Fault("input", "certificate name: want 1 to 64 letters, digits, spaces or any of . _ : -");
+  return new Name([{ CN: [commonName] }]);
 }
 
 /** Hex of a positive integer of exactly `SERIAL_BYTES`: the top bit clear, the next one set. */

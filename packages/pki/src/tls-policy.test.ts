@@ -6,7 +6,7 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import { createRoot, issueNodeLeaf } from "./issue.ts";
 import { createKeyPair } from "./key.ts";
 import { NOW_MS, portsAt } from "./testing/authority.ts";
-import { type TlsPolicy, tlsPolicy } from "./tls-policy.ts";
+import { isLegacyTls, type TlsPolicy, tlsPolicy } from "./tls-policy.ts";
 
 const ports = portsAt(NOW_MS);
 const root = await createRoot(ports, "root");
@@ -55,8 +55,19 @@ describe("tls policies", () => {
     }
   });
 
-  it("v8r4 is refused by name, and so is anything unknown", () => {
-    assert.throws(() => tlsPolicy("v8r4"), { name: "Fault", code: "input", message: /v8r4 is not offered by this version/ });
+  it("v8r4 takes 1.0 to 1.2, the sound suites of 1.2 first, and none of the banned ones", () => {
+    const v8r4 = tlsPolicy("v8r4");
+    assert.deepEqual([v8r4.minVersion, v8r4.maxVersion, v8r4.honorCipherOrder, isLegacyTls(v8r4)], ["TLSv1", "TLSv1.2", true, true]);
+    assert.doesNotMatch(v8r4.ciphers, /RC4|3DES|DES-CBC|NULL|EXP|ADH|AECDH|anon|MD5|@|DEFAULT|ALL/);
+    const suites = v8r4.ciphers.split(":");
+    const firstCbc = suites.findIndex((suite) => suite.endsWith("-SHA"));
+    const firstStatic = suites.findIndex((suite) => !suite.startsWith("ECDHE-"));
+    assert.ok(suites.slice(0, firstCbc).every((suite) => /GCM|CHACHA20/.test(suite)));
+    assert.deepEqual(suites.slice(firstStatic), ["AES256-SHA", "AES128-SHA"]);
+    assert.deepEqual([isLegacyTls(modern), isLegacyTls(intermediate)], [false, false]);
+  });
+
+  it("anything unknown is refused", () => {
     for (const name of ["", "old", "__proto__", "toString"]) assert.throws(() => tlsPolicy(name), { name: "Fault", code: "input", message: /unknown/ });
   });
 });

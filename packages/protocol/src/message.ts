@@ -46,6 +46,23 @@ export const enrollAnswer = z.strictObject({
 });
 export type EnrollAnswer = z.infer<typeof enrollAnswer>;
 
+/** `POST /v1/certificates/renew`: a request for a fresh key. */
+export const renewRequest = z.strictObject({ csr: z.string().max(8_192) });
+/** A root that is to follow, and the word of the one before for it. PEM each; what they must be to each other, packages/pki says. */
+export const nextRoot = z.strictObject({ root: z.string().max(16_384), cross: z.string().max(16_384), intermediate: z.string().max(16_384) });
+/** Answer of `POST /v1/certificates/renew` and `…/reissue`. */
+export const renewAnswer = z.strictObject({
+  /** PEM: leaf, then intermediate. */
+  certificate: z.string().max(32_768),
+  /** While the storage node moves to another root. */
+  nextRoot: nextRoot.optional(),
+});
+export type RenewAnswer = z.infer<typeof renewAnswer>;
+
+/** `POST /v1/certificates/reissue` on the front port: a device that slept past the end of its certificate asks with its device key. Answered by `{certificate}`. */
+export const reissueRequest = z.strictObject({ csr: z.string().max(8_192), deviceKey: bytes(32) });
+export type ReissueRequest = z.infer<typeof reissueRequest>;
+
 /** `POST /v1/vaults`: binds a new vault to the device's account. Again with the same id: no-op. Another id: `conflict`. */
 export const createVaultRequest = z.strictObject({ vault: bytes(16) });
 

@@ -1,6 +1,8 @@
 /** Where the state folder and the configuration file lie, by options, environment and who runs the program. */
 import { isAbsolute, join, resolve } from "node:path";
 import { Fault } from "@holdfast/base";
+import { tlsProfileNamed } from "@holdfast/client";
+import type { TlsProfileName } from "@holdfast/pki";
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -32,4 +34,12 @@ export function resolveConfigPath(
   const chosen = given ?? (environment["HOLDFAST_CONFIG"] || undefined);
   if (chosen !== undefined) return { path: resolve(currentFolder, chosen), isRequired: true };
   return { path: join(stateFolder, CONFIG_NAME), isRequired: false };
+}
+
+/** `--tls`, else $HOLDFAST_TLS, else what the configuration says, else `modern`. Only asked for `fromConfig` when the two are silent. */
+export function resolveTlsProfile(given: string | undefined, fromConfig: () => TlsProfileName | null, { environment }: Surroundings): TlsProfileName {
+  if (given !== undefined) return tlsProfileNamed(given, "--tls");
+  const variable = environment["HOLDFAST_TLS"] || undefined;
+  if (variable !== undefined) return tlsProfileNamed(variable, "HOLDFAST_TLS");
+  return fromConfig() ?? "modern";
 }

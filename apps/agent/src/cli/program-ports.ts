@@ -13,6 +13,10 @@ export interface ProgramPorts extends Surroundings {
   readonly operations: Operations;
   readonly hostName: string;
   readonly version: string;
+  /** Runtime with its version, as in `node 24.1.0`. */
+  readonly runtime: string;
+  /** Number of the user, or `null` where the platform has none. */
+  readonly userId: number | null;
   /** Of new passphrase slots. */
   readonly passphraseCost: Argon2Cost;
   /** Runs a command by the shell; its standard output. */

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { registerBackup } from "../commands/backup.ts";
 import { registerDevice } from "../commands/device.ts";
+import { registerDoctor } from "../commands/doctor.ts";
 import { registerEnroll } from "../commands/enroll.ts";
 import { registerInit } from "../commands/init.ts";
 import { registerJoin } from "../commands/join.ts";
@@ -28,6 +29,7 @@ const COMMANDS: readonly ((registry: Registry) => void)[] = [
   registerKey,
   registerDevice,
   registerRebuildIndex,
+  registerDoctor,
 ];
 
 /** Runs the command line; resolves with the exit code, everything having been said. */
@@ -64,6 +66,10 @@ function createProgram(ports: ProgramPorts): Command {
     .version(ports.version, "-V, --version")
     .option("--state <dir>", "state folder (default: $HOLDFAST_STATE; root: /var/lib/holdfast; else $XDG_STATE_HOME/holdfast or ~/.local/state/holdfast)")
     .option("--config <file>", "configuration (default: $HOLDFAST_CONFIG, else holdfast.toml in the state folder)")
+    .option(
+      "--tls <profile>",
+      "how to dial: modern (TLS 1.3), intermediate (1.2 too) or v8r4 (old storage nodes; not under Deno) (default: $HOLDFAST_TLS, else the configuration, else modern)",
+    )
     .option("--json", "one JSON object on a line instead of text")
     .option("--quiet", "results and progress off; warnings and faults stay")
     .option("--verbose", "more detail, and stack traces of faults")

@@ -1,7 +1,9 @@
 /** One run of a command: global options resolved, ways to the vault, and output for people or for programs. */
 import { Fault } from "@holdfast/base";
+import type { TlsProfileName } from "@holdfast/pki";
 import type { Command } from "commander";
-import type { Connection } from "../session/connection.ts";
+import { readConfig } from "../config/config-file.ts";
+import type { Connection, ConnectOptions } from "../session/connection.ts";
 import { type OpenedVault, openVault } from "../session/open-vault.ts";
 import type { VaultSession } from "../session/session.ts";
 import { createVaultSession } from "../session/vault-session.ts";
@@ -9,8 +11,9 @@ import { takeLock } from "../state/lock.ts";
 import { type StatePaths, statePaths } from "../state/state-paths.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import type { SecretSources } from "./passphrase.ts";
-import { resolveConfigPath, resolveStateFolder } from "./places.ts";
+import { resolveConfigPath, resolveStateFolder, resolveTlsProfile } from "./places.ts";
 import type { ProgramPorts } from "./program-ports.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Fields of a JSON event. Names are stable; new ones may come. */
 export type EventFields = Readonly<Record<string, unknown>>;
@@ -26,7 +29,9 @@ export interface Run extends ProgramPorts {
   report(event: string, fields: EventFields, lines: readonly string[]): void;
   /** A sentence beside the result; nothing with `--quiet`. */
   note(text: string): void;
-  connect(): Promise<Connection>;
+  /** How to dial; the profile for old storage nodes warns each time. */
+  tlsProfile(): TlsProfileName;
+  connect(more?: Pick<ConnectOptions, "onAnswer" | "triesMax">): Promise<Connection>;
   /** Journal and keys. */
   openSession(): Promise<VaultSession>;
   /** The journal alone. */
@@ -55,6 +60,7 @@ export function commandName(command: Command): string {
 interface GlobalOptions {
   readonly state?: string;
   readonly config?: string;
+  readonly tls?: string;
   readonly json?: true;
   readonly quiet?: true;
   readonly verbose?: true;
@@ -74,11 +80,21 @@ export function createRun(program: ProgramPorts, command: Command): Run {
     else terminal.note(text);
   };
   let isLocked = false;
-  const connect = (): Promise<Connection> => operations.connect({ ports, paths, environment, onNote: note, mayRenew: isLocked });
+  const configFile = resolveConfigPath(options.config, root, program);
+  let profile: TlsProfileName | null = null;
+  const tlsProfile = (): TlsProfileName => {
+    if (profile !== null) return profile;
+    profile = resolveTlsProfile(options.tls, () => readConfig(ports.disk, configFile).tls, program);
+    if (profile === "v8r4")
+      warn(terminal, isJson, "tls profile v8r4: TLS 1.0 and 1.1 are broken; it is for old storage nodes only, so set it back as soon as they are gone");
+    return profile;
+  };
+  const connect: Run["connect"] = (more) =>
+    operations.connect({ ports, paths, environment, tlsProfile: tlsProfile(), onNote: note, mayRenew: isLocked, ...more });
   return {
     ...program,
     paths,
-    configFile: resolveConfigPath(options.config, root, program),
+    configFile,
     isJson,
     isQuiet,
     isVerbose: options.verbose === true,
@@ -88,6 +104,7 @@ export function createRun(program: ProgramPorts, command: Command): Run {
       else if (!isQuiet) for (const line of lines) terminal.write(line);
     },
     note,
+    tlsProfile,
     connect,
     openVault: async () => openVault(ports, paths, await connect()),
     openSession: async () => createVaultSession(ports, paths, await connect()),
@@ -103,4 +120,10 @@ export function createRun(program: ProgramPorts, command: Command): Run {
       return held;
     },
   };
+}
+
+/** Stays with `--quiet`. */
+function warn(terminal: Terminal, isJson: boolean, text: string): void {
+  if (isJson) terminal.write(JSON.stringify({ event: "warning", reason: text }));
+  terminal.note(`warning: ${text}`);
 }

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import process from "node:process";
 import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { ARGON2_COST_DEFAULT } from "@holdfast/crypto/slot";
+import { runtimeName } from "../pipeline/runtime-name.ts";
 import { createProcesses } from "../state/process-node.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -27,6 +28,8 @@ export async function runCommandLine(): Promise<void> {
     currentFolder: process.cwd(),
     hostName: hostname(),
     version: AGENT_VERSION,
+    runtime: runtimeName(),
+    userId: process.getuid?.() ?? null,
     passphraseCost: ARGON2_COST_DEFAULT,
     runShell,
   };

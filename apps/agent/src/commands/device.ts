@@ -1,8 +1,8 @@
 /** `holdfast device`: admitting further devices, and revoking lost ones. */
 import { bytesToHex, Fault, hexToBytes, utf8 } from "@holdfast/base";
 import { asSigningPublicKey, deviceIdOf } from "@holdfast/crypto";
+import { fingerprintWords } from "@holdfast/pki";
 import { type JournalDevice, LABEL_BYTES_MAX, ROLES, type Role, shortHex } from "@holdfast/protocol";
-import { fingerprintWords } from "../cli/fingerprint.ts";
 import { readPersonSecret, type SecretOptions } from "../cli/passphrase.ts";
 import type { Registry, Run } from "../cli/run.ts";
 import { safeText } from "../cli/safe-text.ts";

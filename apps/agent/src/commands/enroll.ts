@@ -1,15 +1,16 @@
 /** `holdfast enroll`: from an invite code to a device with a key, a certificate, and the node's root and key pinned. */
 import { bytesToHex, equalBytes, Fault, isFault, utf8, utf8ToText } from "@holdfast/base";
+import { dialRuntime, dialTls } from "@holdfast/client";
 import { asSigningSeed, createSigner, deviceIdOf, generateSigningKey, type Signer, sha256 } from "@holdfast/crypto";
-import { createCsr, createKeyPair, spkiHashOfCertificate } from "@holdfast/pki";
+import { createCsr, createKeyPair, fingerprintWords, spkiHashOfCertificate } from "@holdfast/pki";
 import { asAccountId, type EnrollAnswer, type Invite, LABEL_BYTES_MAX, parseInvite } from "@holdfast/protocol";
-import { fingerprintWords } from "../cli/fingerprint.ts";
 import type { Registry, Run } from "../cli/run.ts";
 import { safeText } from "../cli/safe-text.ts";
-import { refuseUnverifiedTls } from "../session/connection.ts";
+import { refuseUnverifiedTls } from "../session/tls-environment.ts";
 import { type Identity, readIdentity, writeIdentity } from "../state/identity.ts";
 import { OWN_FILE_MODE, OWN_FOLDER_MODE, readOwnFile } from "../state/own-file.ts";
 import { type StatePaths, statePaths } from "../state/state-paths.ts";
+import { isCertificateLost, recertifyByInvite, recertifyByKey } from "./re-enroll.ts";
 
 interface EnrollCommandOptions {
   readonly name?: string;
@@ -23,13 +24,19 @@ export function registerEnroll({ program, action }: Registry): void {
   const command = program
     .command("enroll")
     .summary("enrol this device with an invite code")
-    .description("Enrols this device at a storage node. The code pins the node's root certificate and key, so nothing is trusted on sight.")
-    .argument("<code>", "invite code that the storage node printed (holdfast1:…); - reads it from $HOLDFAST_INVITE")
+    .description(
+      "Enrols this device at a storage node. The code pins the node's root certificate and key, so nothing is trusted on sight. A device whose certificate has ended or is damaged gets another one, without a code as long as the operator's grace lasts; its key, its vault and its keys stay.",
+    )
+    .argument("[code]", "invite code that the storage node printed (holdfast1:…); - reads it from $HOLDFAST_INVITE")
     .option("--name <label>", "what people call this device (default: host name)")
     .option("--force", "enrol afresh although this state folder is enrolled; the old state is moved aside")
-    .addHelpText("after", "\nExamples:\n  holdfast enroll holdfast1:hGlsb2NhbGhvc3Q…\n  holdfast enroll --name web-1 holdfast1:hGlsb2NhbGhvc3Q…");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  holdfast enroll holdfast1:hGlsb2NhbGhvc3Q…\n  holdfast enroll --name web-1 holdfast1:hGlsb2NhbGhvc3Q…\n  holdfast enroll",
+    );
   action<EnrollCommandOptions>(command, async (run, options, [code]) => {
-    await enrollDevice(run, options, code as string);
+    if (code === undefined) await recertifyByKey(run);
+    else await enrollDevice(run, options, code);
     return undefined;
   });
 }
@@ -44,6 +51,7 @@ export async function enrollDevice(run: Run, options: EnrollCommandOptions, code
   const label = options.name ?? run.hostName;
   if (label === "" || utf8(label).length > LABEL_BYTES_MAX) throw new Fault("input", `--name: want 1 to ${LABEL_BYTES_MAX} bytes`);
   using _lock = run.lock();
+  if (options.force !== true && (await isCertificateLost(run))) return recertifyByInvite(run, invite, label);
   const old = readOldIdentity(run, options.force === true);
   const staging = statePaths(`${run.paths.root}/enrolling`);
   run.ports.disk.makeFolder(staging.root, OWN_FOLDER_MODE);
@@ -60,16 +68,19 @@ export async function enrollDevice(run: Run, options: EnrollCommandOptions, code
     spkiSha256: spkiHashOfCertificate,
     csrPem: await createCsr(keyPem),
     label,
+    tls: dialTls(run.tlsProfile(), dialRuntime()),
   });
   const identity = identityOf(run, invite, answer, signer, label);
   keepAnswer(run, staging, answer, old, identity);
   const device = bytesToHex(identity.device);
   const words = fingerprintWords(identity.device);
+  const rootWords = fingerprintWords(identity.rootSpkiSha256);
   run.report(
     "enrolled",
     {
       device,
       words,
+      rootWords,
       account: bytesToHex(identity.account),
       accountName: identity.accountName,
       edition: identity.edition,
@@ -79,8 +90,9 @@ export async function enrollDevice(run: Run, options: EnrollCommandOptions, code
     [
       `Enrolled as "${safeText(label)}" in account ${safeText(identity.accountName)} at ${identity.host}:${identity.agentPort}.`,
       `Device ${device}`,
-      `Fingerprint: ${words}`,
-      "The operator sees the same words for this device; compare them over another channel.",
+      `Fingerprint of this device: ${words}`,
+      `Fingerprint of the storage node's root: ${rootWords}`,
+      "The operator sees the same words for both; compare them over another channel.",
       `Next: ${answer.vault === null ? "holdfast init" : "holdfast join"}`,
     ],
   );

@@ -7,6 +7,7 @@ import type { Registry, Run } from "../cli/run.ts";
 import { safeText } from "../cli/safe-text.ts";
 import { formatDuration, formatSize } from "../cli/sizes.ts";
 import type { Overwrite, RestoreEvents, RestoreOptions, RestoreResult } from "../restore/index.ts";
+import { writeVerifiedMs } from "../state/verified.ts";
 import { checkedWorkerCount } from "./backup-plan.ts";
 import { type FilterOptions, filtersOf, SPEC_HELP, withFilterOptions } from "./spec-options.ts";
 
@@ -71,6 +72,7 @@ async function restore(run: Run, options: RestoreCommandOptions, [spec]: readonl
   try {
     const result = await restoreSnapshot(session, spec as string, restoreOptions, events);
     progress.end();
+    if (restoreOptions.verify && !restoreOptions.dryRun && result.failureCount === 0) writeVerifiedMs(run.ports.disk, run.paths, run.ports.clock.nowMs());
     report(run, options, result, run.ports.clock.monotonicMs() - startMs);
     return result.failureCount > 0 ? EXIT_CODES.incomplete : EXIT_CODES.done;
   } finally {

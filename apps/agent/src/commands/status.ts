@@ -1,8 +1,8 @@
 /** `holdfast status`: account, vault, journal, who can open it, and when the certificate ends. */
 import { bytesToHex, Fault } from "@holdfast/base";
 import { SLOT_TYPES } from "@holdfast/crypto";
+import { fingerprintWords } from "@holdfast/pki";
 import { type AccountAnswer, type JournalSlot, type JournalSnapshot, type JournalState, shortHex } from "@holdfast/protocol";
-import { fingerprintWords } from "../cli/fingerprint.ts";
 import type { Registry, Run } from "../cli/run.ts";
 import { safeText } from "../cli/safe-text.ts";
 import { formatAge, formatSize, formatTime } from "../cli/sizes.ts";
@@ -92,6 +92,7 @@ function accountLines(run: Run, connection: Connection, account: AccountAnswer):
     `Used         ${formatSize(account.usedBytes)}, ${share}`,
     `This device  ${safeText(identity.label)}, ${bytesToHex(identity.device)}`,
     `             ${fingerprintWords(identity.device)}`,
+    `Root         ${fingerprintWords(identity.rootSpkiSha256)}`,
     `Certificate  good until ${formatTime(certificateNotAfterMs)}, ${leftDays} days`,
   ];
 }

@@ -63,6 +63,52 @@ describe("holdfast enroll", () => {
     assert.deepEqual(program.disk.readFile(`/state/${aside}/device.seed`, 100), before);
   });
 
+  it("shows words for the device and for the storage node's root", async () => {
+    const program = createMemoryProgram();
+    const { out } = await program.run("enroll", INVITE);
+    const words = out.filter((line) => /^Fingerprint of .*: (\w+ ){11}\w+$/.test(line));
+    assert.equal(words.length, 2, out.join("\n"));
+    assert.notEqual(words[0]?.split(": ")[1], words[1]?.split(": ")[1]);
+  });
+
+  it("gives a device whose certificate has ended another one for an invite; its key, vault and slot stay", SLOW, async () => {
+    const program = await enrolled();
+    assert.equal((await init(program)).code, 0);
+    const kept = ["device.seed", "device.slot", "device-slot.seed", "mark.json"];
+    const read = (name: string) => bytesToHex(program.disk.readFile(`/state/${name}`, 1e5) ?? new Uint8Array(0));
+    const before = kept.map(read);
+    const [key, identity] = [read("tls.pem"), read("identity.json")];
+    assert.equal((await program.run("enroll", INVITE)).code, 2, "not while it holds");
+    program.clock.advance(40 * 86_400_000);
+    const { code, out, err } = await program.run("enroll", INVITE);
+    assert.equal(code, 0, err.join("\n"));
+    assert.match(out[0] ?? "", /has a new certificate, good until/);
+    assert.deepEqual(kept.map(read), before);
+    assert.notEqual(read("tls.pem"), key);
+    assert.equal(read("identity.json"), identity);
+    assert.equal((await program.run("enroll", INVITE)).code, 2, "it holds again");
+  });
+
+  it("asks the storage node by the device key alone when there is no code", async () => {
+    const program = await enrolled();
+    let asked = 0;
+    program.operations = {
+      ...program.operations,
+      async reissue() {
+        asked++;
+        throw new Fault("missing", "storage node: issues no certificates without an invite; get a new invite");
+      },
+    };
+    assert.equal((await program.run("enroll")).code, 2, "its certificate holds");
+    assert.equal(asked, 0);
+    program.clock.advance(40 * 86_400_000);
+    const { code, err } = await program.run("enroll");
+    assert.equal(code, 9);
+    assert.match(err.join("\n"), /get a new invite/);
+    assert.equal(asked, 1);
+    assert.equal((await createMemoryProgram().run("enroll")).code, 2, "not enrolled at all");
+  });
+
   it("sends the same keys again after an answer was lost", async () => {
     const program = createMemoryProgram();
     const keys: string[] = [];

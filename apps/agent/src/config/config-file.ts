@@ -1,5 +1,6 @@
 /** `holdfast.toml`: defaults of backups and named sets of paths. Every fault names the file and the line. */
 import { type Disk, Fault, utf8, utf8ToText } from "@holdfast/base";
+import { TLS_PROFILE_NAMES, type TlsProfileName } from "@holdfast/pki";
 import { LABEL_BYTES_MAX } from "@holdfast/protocol";
 import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
@@ -32,6 +33,7 @@ const settings = {
   workers: z.int().min(1).max(64).optional(),
 };
 const configFile = z.strictObject({
+  tls: z.enum(TLS_PROFILE_NAMES, `want ${TLS_PROFILE_NAMES.join(", ")}`).optional(),
   defaults: z.strictObject(settings).optional(),
   set: z.array(z.strictObject({ name: label, paths: z.array(absolutePath).min(1, "want at least one path"), ...settings })).optional(),
 });
@@ -40,6 +42,8 @@ export type BackupSettings = z.output<z.ZodObject<typeof settings>>;
 export type BackupSet = BackupSettings & { readonly name: string; readonly paths: readonly string[] };
 
 export interface Config {
+  /** How the storage node is dialled; `null` when the file does not say. */
+  readonly tls: TlsProfileName | null;
   readonly defaults: BackupSettings;
   readonly sets: readonly BackupSet[];
 }
@@ -49,7 +53,7 @@ export function readConfig(disk: Disk, { path, isRequired }: { readonly path: st
   const bytes = disk.readFile(path, CONFIG_BYTES_MAX);
   if (bytes === null) {
     if (isRequired) throw new Fault("input", `${path}: no such file`);
-    return { defaults: {}, sets: [] };
+    return { tls: null, defaults: {}, sets: [] };
   }
   const text = utf8ToText(bytes);
   if (text === null) throw new Fault("input", `${path}: is not UTF-8 text`);
@@ -65,13 +69,13 @@ export function parseConfig(text: string, path: string): Config {
     const message = issue.code === "unrecognized_keys" ? "is not known" : issue.message;
     throw new Fault("input", `${path}:${lineOfKey(text, place)}: ${place.join(".") || "file"}: ${message}`);
   }
-  const { defaults = {}, set: sets = [] } = parsed.data;
+  const { tls = null, defaults = {}, set: sets = [] } = parsed.data;
   for (const [index, { name }] of sets.entries()) {
     const first = sets.findIndex((other) => other.name === name);
     if (first < index)
       throw new Fault("input", `${path}:${lineOfKey(text, ["set", index, "name"])}: set.${index}.name: ${JSON.stringify(name)} is the name of two sets`);
   }
-  return { defaults, sets };
+  return { tls, defaults, sets };
 }
 
 function parseToml(text: string, path: string): unknown {

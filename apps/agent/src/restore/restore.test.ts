@@ -342,7 +342,7 @@ describe("restoreSnapshot", () => {
     inFolder(async (path, vault) => {
       await vault.commit([vault.file("file", [utf8("new")])]);
       writeFileSync(join(path, "mine"), "mine");
-      await assert.rejects(restore(vault, path), { name: "Fault", code: "conflict" });
+      await assert.rejects(restore(vault, path), { name: "Fault", code: "input", message: /is not empty; say --overwrite/ });
       await assert.rejects(restore(vault, join(path, "mine")), { name: "Fault", code: "input" });
       assert.deepEqual(readdirSync(path), ["mine"]);
     }));

@@ -38,7 +38,7 @@ const SETGID_BIT = 0o2000;
 /**
  * `spec` is `latest` or the beginning of an id, with `:PATH` for a part: of a folder its content comes into the target, a
  * file comes in under its name. Damage is reported and everything else restored: the result then says exit code 3.
- * Refused target: `conflict`. Full disk: `transport` with `errno` ENOSPC and `missingBytes`; what is whole stays, and the
+ * Refused target: `input`. Full disk: `transport` with `errno` ENOSPC and `missingBytes`; what is whole stays, and the
  * same restore with `overwrite: "if-changed"` goes on from there.
  */
 export async function restoreSnapshot(session: RestoreSession, spec: string, options: RestoreOptions, events: RestoreEvents): Promise<RestoreResult> {

@@ -18,7 +18,7 @@ export interface PreparedTarget {
 const NEW_FOLDER_MODE = 0o700;
 const SLASH = 0x2f;
 
-/** Opens the target, making it and the folders above it. Not empty, without `overwrite`: `conflict`. */
+/** Opens the target, making it and the folders above it. Not empty, without `overwrite`: `input`. */
 export function prepareTarget(platform: Platform, path: Uint8Array, overwrite: Overwrite | null): PreparedTarget {
   if (path.length === 0 || path.includes(0)) throw new Fault("input", "target: not a path");
   const made = { isMade: false };
@@ -27,7 +27,7 @@ export function prepareTarget(platform: Platform, path: Uint8Array, overwrite: O
     const listing = new FolderListing();
     platform.listFolder(folder, listing);
     const isEmpty = listing.count === 0;
-    if (!isEmpty && overwrite === null) throw new Fault("conflict", `target: ${printable(path)} is not empty; say --overwrite to restore into it`);
+    if (!isEmpty && overwrite === null) throw new Fault("input", `target: ${printable(path)} is not empty; say --overwrite to restore into it`);
     const stats = new EntryStats(1);
     platform.stat(folder, stats, 0);
     const { inode, devMajor, devMinor, gid, mode } = stats.entry(0);

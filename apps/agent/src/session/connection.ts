@@ -1,17 +1,20 @@
 /**
  * A connection with both bonds to the storage node of this state folder. Before it dials, the certificate gate must pass.
  */
-import { equalBytes, Fault, isFault } from "@holdfast/base";
-import { createHttpRecordStore, createHttpsNet, createSignedSession, type SignedSession } from "@holdfast/client";
+import { equalBytes, Fault, isFault, type Net } from "@holdfast/base";
+import { createHttpRecordStore, createHttpsNet, createSignedSession, type DialTls, dialRuntime, dialTls, type SignedSession } from "@holdfast/client";
 import { type Signer, sha256 } from "@holdfast/crypto";
-import { spkiHashOfCertificate } from "@holdfast/pki";
+import { spkiHashOfCertificate, type TlsProfileName } from "@holdfast/pki";
 import { type AccountAnswer, accountAnswer, encodeMessage, parseMessage, type RecordStore, type VaultId } from "@holdfast/protocol";
 import { type Identity, requireIdentity } from "../state/identity.ts";
 import type { StatePaths } from "../state/state-paths.ts";
+import { CertifiedNet } from "./certified-net.ts";
 import { readDeviceSigner } from "./device-keys.ts";
-import { isRenewalDue, renewCertificate } from "./renew-certificate.ts";
+import { renewalDueMs, renewCertificate } from "./renew-certificate.ts";
+import { explainRevocation, isOnRevocationList, isRefusalOfDevice, revokedFault } from "./revocation.ts";
 import type { Ports } from "./session.ts";
-import { passGate, type TlsFiles } from "./tls-files.ts";
+import { refuseUnverifiedTls } from "./tls-environment.ts";
+import { dropOldPair, hasOldPair, passGate, type TlsFiles, takeBackRenewal } from "./tls-files.ts";
 
 export interface Connection extends AsyncDisposable {
   readonly identity: Identity;
@@ -29,79 +32,148 @@ export interface ConnectOptions {
   readonly paths: StatePaths;
   /** Variables of the environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly tlsProfile: TlsProfileName;
   /** Told of retries, and of a renewal that failed. */
   readonly onNote?: (note: string) => void;
   /** Whether a certificate that is due is renewed: only under the lock of the state folder. */
   readonly mayRenew?: boolean;
+  /** Told of the protocol version, as in `TLSv1.3`, that each answer came over. */
+  readonly onAnswer?: (version: string) => void;
+  /** Tries of a request in all; left out, as many as a run needs that shall survive a restart of the storage node. */
+  readonly triesMax?: number;
 }
 
-/** A runtime that was told to accept any certificate would make the first bond worthless. */
-export function refuseUnverifiedTls(environment: ConnectOptions["environment"]): void {
-  if (environment["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
-    throw new Fault("certificate", "environment: NODE_TLS_REJECT_UNAUTHORIZED=0 switches the checking of certificates off; unset it and start again");
-  }
-}
-
-/** Dials lazily: the first request opens a socket. A certificate that is due is renewed first. Not enrolled: `input`; the gate: `certificate`. */
+/** Dials lazily: the first request opens a socket, after a renewal that is due. Not enrolled: `input`; the gate: `certificate`. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { ports, paths } = options;
   refuseUnverifiedTls(options.environment);
+  const tls = dialTls(options.tlsProfile, dialRuntime());
   const identity = requireIdentity(ports.disk, paths);
   const signer = readDeviceSigner(ports.disk, paths, identity);
-  const files = await passGate(ports, paths);
+  const files = await gateOf(options, identity);
+  const net = certifiedNet({ options, identity, signer, tls }, files);
+  return assemble(identity, signer, net, sessionOver({ options, identity, signer, tls }, net, options.triesMax));
+}
+
+/** What every part of one connection works with. */
+interface Context {
+  readonly options: ConnectOptions;
+  readonly identity: Identity;
+  readonly signer: Signer;
+  readonly tls: DialTls;
+}
+
+/** How often, at most, the revocation list is asked for after a hang-up. */
+const LIST_INTERVAL_MS = 60_000;
+/** The run goes on without a renewal: it is not waited for as long as for the run's own requests. */
+const RENEWAL_TRIES_MAX = 2;
+
+async function gateOf({ ports, paths, mayRenew }: ConnectOptions, identity: Identity): Promise<TlsFiles> {
+  const files = await passGate(ports, paths, { mayMend: mayRenew === true });
   if (!equalBytes(await spkiHashOfCertificate(files.rootPem), identity.rootSpkiSha256)) {
     throw new Fault("certificate", `${paths.tlsRoot}: is not the root that the invite pinned; enrol again with a new invite (holdfast enroll CODE --force)`);
   }
-  const current = options.mayRenew === true && isRenewalDue(files, ports.clock.nowMs()) ? await renewed(options, identity, signer, files) : files;
-  return assemble(identity, signer, current, dial(options, identity, signer, current));
+  return files;
 }
 
-interface Dialled extends AsyncDisposable {
-  readonly session: SignedSession;
+function certifiedNet(context: Context, files: TlsFiles): CertifiedNet {
+  const { options, identity, tls } = context;
+  const { ports, paths } = options;
+  const mayMend = options.mayRenew === true;
+  let isOldPairKept = mayMend && hasOldPair(ports.disk, paths);
+  let nextListMs = 0;
+  let mayGoBack = true;
+  const net: CertifiedNet = new CertifiedNet(
+    {
+      clock: ports.clock,
+      dial: (current) => dial(identity, current, tls, options.onAnswer),
+      passGate: () => gateOf(options, identity),
+      dueMs: (current) => (mayMend ? renewalDueMs(current, identity.device) : Number.POSITIVE_INFINITY),
+      async renew(over, current) {
+        const renewed = await renewedFiles(context, over, current);
+        if (renewed === null) return null;
+        isOldPairKept = true;
+        mayGoBack = true;
+        return renewed;
+      },
+      onUsed() {
+        if (isOldPairKept) dropOldPair(ports.disk, paths);
+        isOldPairKept = false;
+      },
+      async onRefused() {
+        if (ports.clock.monotonicMs() >= nextListMs) {
+          nextListMs = ports.clock.monotonicMs() + LIST_INTERVAL_MS;
+          if (await isOnRevocationList(ports, identity, net.files, tls)) throw revokedFault(identity);
+        }
+        if (!mayGoBack) return null;
+        mayGoBack = false;
+        isOldPairKept = false;
+        return takeBackRenewal(ports, paths, { mayMend });
+      },
+      isRefusal: isRefusalOfDevice,
+      isHangUp: (error) => isFault(error, "transport") && error.detail["hangUp"] === true,
+      tryAgain: () => new Fault("transport", "the renewed certificate of this device was not accepted; the one before it is in force again"),
+    },
+    files,
+  );
+  return net;
 }
 
-function dial(options: ConnectOptions, identity: Identity, signer: Signer, files: TlsFiles): Dialled {
+function dial({ host, agentPort: port }: Identity, files: TlsFiles, tls: DialTls, onProtocol: ConnectOptions["onAnswer"]): Net {
+  const identity = { certificatePem: files.chainPem, keyPem: files.keyPem };
+  return createHttpsNet({ host, port, rootPem: files.rootPem, identity, tls, ...(onProtocol === undefined ? {} : { onProtocol }) });
+}
+
+function sessionOver({ options, identity, signer }: Context, net: Net, triesMax?: number): SignedSession {
   const { clock, random } = options.ports;
-  const { host, agentPort: port, device } = identity;
-  const net = createHttpsNet({ host, port, rootPem: files.rootPem, identity: { certificatePem: files.chainPem, keyPem: files.keyPem }, minVersion: "TLSv1.3" });
   const onRetry = (fault: Error, delayMs: number): void => options.onNote?.(`${fault.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
   const session = createSignedSession({
     net,
     clock,
     random,
-    host,
-    port,
-    device,
+    host: identity.host,
+    port: identity.agentPort,
+    device: identity.device,
     sign: (base) => signer.sign("request", base),
     sha256: (bytes) => sha256(bytes),
-    retry: { onRetry },
+    retry: { onRetry, ...(triesMax === undefined ? {} : { triesMax }) },
   });
-  return { session, [Symbol.asyncDispose]: () => net[Symbol.asyncDispose]() };
+  return {
+    async send(request) {
+      try {
+        return await session.send(request);
+      } catch (error) {
+        throw explainRevocation(error, identity);
+      }
+    },
+  };
 }
 
-/** The renewed files. What stands in the way of a renewal, the network aside, is told and tried again at the next run: the old certificate still holds. */
-async function renewed(options: ConnectOptions, identity: Identity, signer: Signer, files: TlsFiles): Promise<TlsFiles> {
-  await using dialled = dial(options, identity, signer, files);
+/** The renewed files. What stands in the way of a renewal is told and tried again later: the old certificate still holds. */
+async function renewedFiles(context: Context, net: Net, files: TlsFiles): Promise<TlsFiles | null> {
+  const { ports, paths, onNote } = context.options;
   try {
-    return await renewCertificate(options.ports, options.paths, dialled.session, files);
+    return await renewCertificate(ports, paths, sessionOver(context, net, RENEWAL_TRIES_MAX), files);
   } catch (error) {
-    if (!isFault(error) || error.code === "transport") throw error;
-    options.onNote?.(`the certificate of this device could not be renewed: ${error.message}`);
-    return files;
+    if (!isFault(error)) throw error;
+    onNote?.(`the certificate of this device could not be renewed: ${error.message}`);
+    return null;
   }
 }
 
-function assemble(identity: Identity, signer: Signer, files: TlsFiles, { session, ...dialled }: Dialled): Connection {
+function assemble(identity: Identity, signer: Signer, net: CertifiedNet, session: SignedSession): Connection {
   return {
     identity,
     signer,
-    certificateNotAfterMs: files.notAfterMs,
+    get certificateNotAfterMs() {
+      return net.files.notAfterMs;
+    },
     storeFor: (vault) => createHttpRecordStore(session, vault, (bytes) => sha256(bytes)),
     accountInfo: () => readAccount(session),
     async createVault(vault) {
       await session.send({ method: "POST", target: "/v1/vaults", body: [encodeMessage({ vault })] });
     },
-    [Symbol.asyncDispose]: () => dialled[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => net[Symbol.asyncDispose](),
   };
 }
 

@@ -2,11 +2,12 @@
 
 import { Fault } from "@holdfast/base";
 import { ARGON2_MEMORY_KIB_MIN, ARGON2_PASSES_MIN, encodeInvite } from "@holdfast/protocol";
-import { createFakeClock, createFaultDisk, createSeededRandom, type FaultDisk, testId } from "@holdfast/testkit";
+import { createFakeClock, createFaultDisk, createSeededRandom, type FakeClock, type FaultDisk, testId } from "@holdfast/testkit";
 import type { Operations } from "../cli/operations.ts";
 import { runProgram } from "../cli/program.ts";
 import type { ProgramPorts } from "../cli/program-ports.ts";
 import { createMemoryAccount, type MemoryAccount, NODE_KEY } from "./memory-account.ts";
+import { createMemoryAuthority } from "./memory-authority.ts";
 
 export interface ProgramResult {
   readonly code: number;
@@ -17,6 +18,7 @@ export interface ProgramResult {
 }
 
 export interface MemoryProgram {
+  readonly clock: FakeClock;
   readonly disk: FaultDisk;
   readonly account: MemoryAccount;
   readonly environment: Record<string, string | undefined>;
@@ -41,16 +43,22 @@ export function createMemoryProgram(seed = 1): MemoryProgram {
   const clock = createFakeClock();
   const random = createSeededRandom(seed);
   const account = createMemoryAccount(clock, random);
+  const authority = createMemoryAuthority({ clock, random });
   const unused = async (): Promise<never> => {
     throw new Fault("internal", "test: not expected to be called");
   };
   const self: MemoryProgram = {
+    clock,
     disk: createFaultDisk(),
     account,
     environment: { HOLDFAST_STATE: "/state" },
     typed: [],
     operations: {
-      enroll: async () => ({ certificate: "certificate", root: "root", account: account.account, accountName: "ada", edition: "ese", vault: null }),
+      enroll: async ({ csrPem, device }) => {
+        const certificate = await authority.issue(csrPem, device);
+        return { ...certificate, account: account.account, accountName: "ada", edition: "ese", vault: null };
+      },
+      reissue: unused,
       connect: async ({ ports, paths }) => account.connect(ports, paths),
       runBackup: unused,
       rebuildIndex: unused,
@@ -88,6 +96,8 @@ async function runOnce(
       currentFolder: "/here",
       hostName: "web-1",
       version: "0.0.0",
+      runtime: "node 24.0.0",
+      userId: program.disk.stat("/")?.uid ?? null,
       passphraseCost: { memoryKib: ARGON2_MEMORY_KIB_MIN, passes: ARGON2_PASSES_MIN },
       runShell: (command) => `${command} said this\nand that\n`,
     },

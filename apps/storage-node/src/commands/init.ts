@@ -22,6 +22,8 @@ import { asAccountId } from "@holdfast/protocol";
 import { DataFolder } from "../data-folder.ts";
 import { openStore } from "../store/store.ts";
 import { ROOT_CRL_LIFETIME_MS } from "./certificate.ts";
+import { OPERATORS, rootNames } from "./node-store.ts";
+import { keepRootKeyAt, ROOT_KEY, requireFree } from "./root-key.ts";
 
 export interface InitOptions {
   readonly disk: Disk;
@@ -32,12 +34,15 @@ export interface InitOptions {
   readonly hostNames: readonly string[];
   /** Locks the root's key; `null` to have one drawn and told. */
   readonly passphrase: string | null;
+  /** Where the root's locked key goes, off the data folder. */
+  readonly rootKeyOutPath?: string | undefined;
 }
 
 export interface InitResult {
   readonly data: string;
   readonly hostNames: readonly string[];
   readonly rootSpkiSha256: string;
+  readonly rootWords: string;
   readonly nodeKey: string;
   readonly archiveKey: string;
   readonly importKey: string;
@@ -46,7 +51,6 @@ export interface InitResult {
 }
 
 const DRAWN_PASSPHRASE_BYTES = 18;
-const OPERATORS = "operators";
 const INVITE_MS = 60_000;
 
 /** Sets up `options.data`, which must be empty or missing. */
@@ -54,6 +58,7 @@ export async function init(options: InitOptions): Promise<InitResult> {
   const { clock, random } = options;
   const hostNames = options.hostNames.length > 0 ? options.hostNames.map((name) => parseHostName(name).value) : defaultHostNames();
   const folder = new DataFolder(options.disk, options.data);
+  if (options.rootKeyOutPath !== undefined) requireFree(options.disk, options.rootKeyOutPath);
   folder.create();
   const passphrase = options.passphrase ?? bytesToBase64Url(random.bytes(DRAWN_PASSPHRASE_BYTES));
   const { rootPem, intermediate } = await makeCertificates(folder, options, hostNames, passphrase);
@@ -63,7 +68,7 @@ export async function init(options: InitOptions): Promise<InitResult> {
   return {
     data: options.data,
     hostNames,
-    rootSpkiSha256: bytesToHex(await spkiHashOfCertificate(rootPem)),
+    ...rootNames(await spkiHashOfCertificate(rootPem)),
     ...keys,
     ...(options.passphrase === null ? { rootPassphrase: passphrase } : {}),
   };
@@ -85,7 +90,9 @@ async function makeCertificates(
   const intermediate = await createIntermediate(ports, root, "Holdfast intermediate");
   const leafKeys = await createKeyPair();
   folder.writeText("pki/root.pem", root.certificatePem);
-  folder.writeText("pki/root-key.locked.pem", await lockPrivateKey(random, root.privateKeyPem, passphrase));
+  const lockedPem = await lockPrivateKey(random, root.privateKeyPem, passphrase);
+  if (options.rootKeyOutPath === undefined) folder.writeText(ROOT_KEY, lockedPem);
+  else keepRootKeyAt(options.disk, options.rootKeyOutPath, lockedPem);
   folder.writeText("pki/root.crl.pem", await issueCrl(ports, root, { number: Math.floor(clock.nowMs()), revoked: [], lifetimeMs: ROOT_CRL_LIFETIME_MS }));
   folder.writeText("pki/intermediate.pem", intermediate.certificatePem);
   folder.writeText("pki/intermediate-key.pem", intermediate.privateKeyPem);

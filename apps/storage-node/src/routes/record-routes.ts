@@ -1,11 +1,11 @@
 /** Routes of records: frames in, streamed into the store; frames out, whole or a range, a part at a time. */
 import { assert, type Bytes, Fault } from "@holdfast/base";
 import { asRecordId, FRAME_PART_BYTES, idFromHex, parseContentDigest, RECORDS_BODY_BYTES_MAX, type VaultId } from "@holdfast/protocol";
-import { Hono } from "hono";
 import { answerMessage } from "../answer.ts";
-import type { AgentEnv, AppServices } from "../app-services.ts";
+import type { AppServices } from "../app-services.ts";
 import { createMemoryHint } from "../memory-hint-bun.ts";
 import { bodyLength, bodyOf } from "../request-body.ts";
+import type { AgentHandlers } from "../roles.ts";
 import type { Store } from "../store/store.ts";
 import type { RecordPlace } from "../store/vault-reader.ts";
 import { receiveRecords } from "../upload.ts";
@@ -22,38 +22,36 @@ interface ByteRange {
   readonly last: number;
 }
 
-export function recordRoutes({ store, budget }: AppServices): Hono<AgentEnv> {
-  const app = new Hono<AgentEnv>();
+export function recordRoutes({ store, budget }: AppServices): AgentHandlers<"POST /v1/vaults/:vault/records" | "GET /v1/vaults/:vault/records/:id"> {
   let uploadCount = 0;
+  return {
+    async "POST /v1/vaults/:vault/records"(context) {
+      const { ref, device } = vaultOf(context);
+      const lease = leaseOf(context);
+      const idsDigest = parseContentDigest(context.req.header("holdfast-records"));
+      bodyLength(context.env.incoming, RECORDS_BODY_BYTES_MAX);
+      if (uploadCount >= UPLOAD_COUNT_MAX) throw new Fault("busy", "storage node: too many uploads at once", { detail: { delayMs: 1000 } });
+      uploadCount++;
+      try {
+        const upload = { ref, device: device.device, lease, quotaBytes: device.quotaBytes, idsDigest };
+        return answerMessage(context, await receiveRecords(bodyOf(context.env.incoming), upload, store, budget));
+      } finally {
+        uploadCount--;
+      }
+    },
 
-  app.post("/records", async (context) => {
-    const { ref, device } = vaultOf(context, "agent");
-    const lease = leaseOf(context);
-    const idsDigest = parseContentDigest(context.req.header("holdfast-records"));
-    bodyLength(context.env.incoming, RECORDS_BODY_BYTES_MAX);
-    if (uploadCount >= UPLOAD_COUNT_MAX) throw new Fault("busy", "storage node: too many uploads at once", { detail: { delayMs: 1000 } });
-    uploadCount++;
-    try {
-      const upload = { ref, device: device.device, lease, quotaBytes: device.quotaBytes, idsDigest };
-      return answerMessage(context, await receiveRecords(bodyOf(context.env.incoming), upload, store, budget));
-    } finally {
-      uploadCount--;
-    }
-  });
-
-  app.get("/records/:id", async (context) => {
-    const { ref } = vaultOf(context, "agent");
-    const id = idFromHex(context.req.param("id"), asRecordId, "record id");
-    const place = await store.reader.call("place", [ref.vault, id]);
-    if (place === null) throw new Fault("missing", "record: not stored");
-    const header = context.req.header("range");
-    const range = header === undefined ? { first: 0, last: place.byteCount - 1 } : parseRange(header, place.byteCount);
-    const headers: Record<string, string> = { "content-type": "application/cbor-seq", "content-length": String(range.last - range.first + 1) };
-    if (header !== undefined) headers["content-range"] = `bytes ${range.first}-${range.last}/${place.byteCount}`;
-    return new Response(streamFrame(store, ref.vault, place, range), { status: header === undefined ? 200 : 206, headers });
-  });
-
-  return app;
+    async "GET /v1/vaults/:vault/records/:id"(context) {
+      const { ref } = vaultOf(context);
+      const id = idFromHex(context.req.param("id") ?? "", asRecordId, "record id");
+      const place = await store.reader.call("place", [ref.vault, id]);
+      if (place === null) throw new Fault("missing", "record: not stored");
+      const header = context.req.header("range");
+      const range = header === undefined ? { first: 0, last: place.byteCount - 1 } : parseRange(header, place.byteCount);
+      const headers: Record<string, string> = { "content-type": "application/cbor-seq", "content-length": String(range.last - range.first + 1) };
+      if (header !== undefined) headers["content-range"] = `bytes ${range.first}-${range.last}/${place.byteCount}`;
+      return new Response(streamFrame(store, ref.vault, place, range), { status: header === undefined ? 200 : 206, headers });
+    },
+  };
 }
 
 /** One range `bytes=first-last`, cut at the end of the frame. Another form, or beyond the end: `input`. */

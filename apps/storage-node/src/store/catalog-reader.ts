@@ -1,7 +1,7 @@
 /** Reads of the catalog. */
 import { type Bytes, bytesToHex } from "@holdfast/base";
 import { type AccountId, asAccountId, asDeviceId, asVaultId, type DeviceId, type Role, type VaultId } from "@holdfast/protocol";
-import { and, asc, eq, gt, isNotNull } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, isNotNull } from "drizzle-orm";
 import { accounts, audit, certificates, devices, settings } from "./catalog-schema.ts";
 import type { Database } from "./database.ts";
 
@@ -13,6 +13,8 @@ export interface KnownDevice {
   readonly publicKey: Bytes;
   readonly roles: readonly Role[];
   readonly revoked: boolean;
+  /** Of its certificates that were revoked, each by itself or all with the device: lower-case hex without leading zeros. */
+  readonly revokedSerials: readonly string[];
   readonly account: AccountId;
   readonly accountName: string;
   readonly edition: Edition;
@@ -33,7 +35,14 @@ export interface AuditRow {
   readonly subject: string;
   readonly origin: string;
   readonly result: string;
+  readonly previousHashHex: string;
   readonly hashHex: string;
+}
+
+export interface AuditQuery {
+  readonly sinceMs: number;
+  readonly action: string | null;
+  readonly countMax: number;
 }
 
 export interface DeviceRow {
@@ -62,12 +71,29 @@ export async function findDeviceByCertificate(database: Database, spkiSha256: By
     .innerJoin(devices, eq(devices.deviceId, certificates.deviceId))
     .innerJoin(accounts, eq(accounts.accountId, devices.accountId))
     .where(eq(certificates.spkiSha256, spkiSha256));
-  return row === undefined ? null : toKnownDevice(row.devices, row.accounts, row.certificates.revokedAtMs !== null);
+  if (row === undefined) return null;
+  const revoked = await database.db
+    .select({ serial: certificates.serial })
+    .from(certificates)
+    .where(and(eq(certificates.deviceId, row.devices.deviceId), isNotNull(certificates.revokedAtMs)));
+  const known = toKnownDevice(row.devices, row.accounts);
+  return { ...known, revoked: known.revoked || row.certificates.revokedAtMs !== null, revokedSerials: revoked.map(({ serial }) => serial) };
 }
 
 export async function findDevice(database: Database, device: DeviceId): Promise<KnownDevice | null> {
   const [row] = await database.db.select().from(devices).innerJoin(accounts, eq(accounts.accountId, devices.accountId)).where(eq(devices.deviceId, device));
-  return row === undefined ? null : toKnownDevice(row.devices, row.accounts, false);
+  return row === undefined ? null : toKnownDevice(row.devices, row.accounts);
+}
+
+/** When the last of a device's certificates ends or has ended, ms; `null` when it never had one. */
+export async function lastCertificateEnd(database: Database, device: DeviceId): Promise<number | null> {
+  const [row] = await database.db
+    .select({ notAfterMs: certificates.notAfterMs })
+    .from(certificates)
+    .where(eq(certificates.deviceId, device))
+    .orderBy(desc(certificates.notAfterMs))
+    .limit(1);
+  return row?.notAfterMs ?? null;
 }
 
 /** Serials for the revocation list: certificates of revoked devices and those revoked by themselves, not yet expired. */
@@ -93,24 +119,27 @@ export async function listVaults(database: Database): Promise<{ vault: VaultId; 
 /** Rows of the audit trail after `seq`, at most `countMax`. */
 export async function readAudit(database: Database, afterSeq: number, countMax: number): Promise<AuditRow[]> {
   const rows = await database.db.select().from(audit).where(gt(audit.seq, afterSeq)).orderBy(asc(audit.seq)).limit(countMax);
-  return rows.map(({ seq, atMs, actor, action, subject, origin, result, hash }) => ({
-    seq,
-    atMs,
-    actor,
-    action,
-    subject,
-    origin,
-    result,
-    hashHex: bytesToHex(hash),
-  }));
+  return rows.map(toAuditRow);
 }
 
-function toKnownDevice(device: typeof devices.$inferSelect, account: typeof accounts.$inferSelect, certificateRevoked: boolean): KnownDevice {
+/** The newest rows that fit, oldest first. */
+export async function findAudit(database: Database, { sinceMs, action, countMax }: AuditQuery): Promise<AuditRow[]> {
+  const wanted = and(gte(audit.atMs, sinceMs), action === null ? undefined : eq(audit.action, action));
+  const rows = await database.db.select().from(audit).where(wanted).orderBy(desc(audit.seq)).limit(countMax);
+  return rows.reverse().map(toAuditRow);
+}
+
+function toAuditRow({ previousHash, hash, ...row }: typeof audit.$inferSelect): AuditRow {
+  return { ...row, previousHashHex: bytesToHex(previousHash), hashHex: bytesToHex(hash) };
+}
+
+function toKnownDevice(device: typeof devices.$inferSelect, account: typeof accounts.$inferSelect): KnownDevice {
   return {
     device: asDeviceId(device.deviceId),
     publicKey: device.publicKey,
     roles: device.roles.split(",") as Role[],
-    revoked: certificateRevoked || device.revokedAtMs !== null,
+    revoked: device.revokedAtMs !== null,
+    revokedSerials: [],
     account: asAccountId(account.accountId),
     accountName: account.name,
     edition: account.edition as Edition,

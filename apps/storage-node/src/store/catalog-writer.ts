@@ -1,8 +1,10 @@
 /** Writes of the catalog: every function needs a transaction on it. */
-import { type Bytes, bytesToHex, Fault, utf8 } from "@holdfast/base";
+import { type Bytes, bytesToHex, Fault } from "@holdfast/base";
 import { sha256 } from "@holdfast/crypto/hash";
-import { type AccountId, asAccountId, asDeviceId, asVaultId, type DeviceId, encodeCanonical, ROLES, type Role, type VaultId } from "@holdfast/protocol";
+import { type AccountId, asAccountId, asDeviceId, asVaultId, type DeviceId, ROLES, type Role, type VaultId } from "@holdfast/protocol";
 import { and, desc, eq, isNull } from "drizzle-orm";
+import { AUDIT_START_HASH, type AuditEvent, auditHash, cutAuditTexts } from "./audit-chain.ts";
+import type { AuditAction, AuditSource } from "./audit-trail.ts";
 import type { Edition } from "./catalog-reader.ts";
 import { accounts, audit, certificates, devices, invites, settings } from "./catalog-schema.ts";
 import type { Transaction } from "./database.ts";
@@ -17,6 +19,8 @@ export interface NewInvite {
   readonly accountId: AccountId;
   readonly nowMs: number;
   readonly expiresAtMs: number;
+  /** Who asks: with it, the audit trail has a row in the same transaction. */
+  readonly by?: AuditSource;
 }
 
 export interface Enrolment {
@@ -24,6 +28,7 @@ export interface Enrolment {
   readonly deviceKey: Bytes;
   readonly label: string;
   readonly nowMs: number;
+  readonly by?: AuditSource;
 }
 
 export interface Enrolled {
@@ -40,19 +45,12 @@ export interface NewCertificate {
   readonly serial: string;
   readonly notAfterMs: number;
   readonly issuedAtMs: number;
+  readonly by?: AuditSource;
 }
 
-export interface AuditEvent {
-  readonly atMs: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly origin: string;
-  readonly result: string;
-}
+export type { AuditEvent } from "./audit-chain.ts";
 
 const DEVICE_ID_BYTES = 16;
-const HASH_BYTES = 32;
 
 /** Records an invite, and its account when that is new. An account of another edition: `conflict`. */
 export async function addInvite(transaction: Transaction, invite: NewInvite): Promise<void> {
@@ -69,6 +67,7 @@ export async function addInvite(transaction: Transaction, invite: NewInvite): Pr
     createdAtMs: nowMs,
     expiresAtMs: invite.expiresAtMs,
   });
+  await noteDone(transaction, invite.by, nowMs, "invite", `account ${accountName} (${edition}), roles ${invite.roles.join(", ")}`);
 }
 
 /**
@@ -94,6 +93,7 @@ export async function enroll(transaction: Transaction, enrolment: Enrolment): Pr
     throw new Fault("denied", "device: is revoked or belongs to another account");
   }
   await transaction.update(invites).set({ usedAtMs: nowMs, usedByDeviceId: device }).where(eq(invites.secretSha256, secretSha256));
+  await noteDone(transaction, enrolment.by, nowMs, "enroll", `device ${bytesToHex(device)} (${label}), account ${account.name}, roles ${invite.roles}`);
   return {
     device,
     account: asAccountId(account.accountId),
@@ -105,7 +105,8 @@ export async function enroll(transaction: Transaction, enrolment: Enrolment): Pr
 
 /** Ties a certificate to its device. The key of another certificate again: `conflict`. */
 export async function addCertificate(transaction: Transaction, certificate: NewCertificate): Promise<void> {
-  const { device, ...row } = certificate;
+  const { device, by, ...row } = certificate;
+  const earlier = await transaction.select({ serial: certificates.serial }).from(certificates).where(eq(certificates.deviceId, device)).limit(1);
   const [known] = await transaction.select().from(certificates).where(eq(certificates.spkiSha256, certificate.spkiSha256));
   if (known === undefined) await transaction.insert(certificates).values({ ...row, deviceId: device });
   else if (bytesToHex(known.deviceId) !== bytesToHex(device) || known.revokedAtMs !== null)
@@ -115,6 +116,14 @@ export async function addCertificate(transaction: Transaction, certificate: NewC
       .update(certificates)
       .set({ serial: row.serial, notAfterMs: row.notAfterMs, issuedAtMs: row.issuedAtMs })
       .where(eq(certificates.spkiSha256, row.spkiSha256));
+  const action = earlier.length === 0 ? "certificate-issued" : "certificate-renewed";
+  await noteDone(
+    transaction,
+    by,
+    row.issuedAtMs,
+    action,
+    `serial ${row.serial}, device ${bytesToHex(device)}, until ${new Date(row.notAfterMs).toISOString()}`,
+  );
 }
 
 /** Gives an account its vault, once and for all. Another vault than before, or one of another account: `conflict`. */
@@ -130,33 +139,49 @@ export async function bindVault(transaction: Transaction, account: AccountId, va
 }
 
 /** Revokes a device with all its certificates. Again: no-op. Unknown: `missing`. */
-export async function revokeDevice(transaction: Transaction, device: DeviceId, nowMs: number): Promise<void> {
-  const [known] = await transaction.select().from(devices).where(eq(devices.deviceId, device));
-  if (known === undefined) throw new Fault("missing", "device: unknown");
-  await transaction
-    .update(devices)
-    .set({ revokedAtMs: nowMs })
-    .where(and(eq(devices.deviceId, device), isNull(devices.revokedAtMs)));
+export async function revokeDevice(transaction: Transaction, device: DeviceId, nowMs: number, by?: AuditSource): Promise<void> {
+  const known = await requireDevice(transaction, device);
+  const open = await transaction
+    .select({ serial: certificates.serial })
+    .from(certificates)
+    .where(and(eq(certificates.deviceId, device), isNull(certificates.revokedAtMs)));
+  if (known.revokedAtMs === null) await transaction.update(devices).set({ revokedAtMs: nowMs }).where(eq(devices.deviceId, device));
   await transaction
     .update(certificates)
     .set({ revokedAtMs: nowMs })
     .where(and(eq(certificates.deviceId, device), isNull(certificates.revokedAtMs)));
+  const deviceHex = bytesToHex(device);
+  if (known.revokedAtMs === null) await noteDone(transaction, by, nowMs, "revoke", `device ${deviceHex} (${known.label})`);
+  for (const { serial } of open) await noteDone(transaction, by, nowMs, "certificate-revoked", `serial ${serial}, device ${deviceHex}`);
+}
+
+/** Gives a device another label. Unknown: `missing`. */
+export async function renameDevice(transaction: Transaction, device: DeviceId, label: string, nowMs: number, by?: AuditSource): Promise<void> {
+  const known = await requireDevice(transaction, device);
+  await transaction.update(devices).set({ label }).where(eq(devices.deviceId, device));
+  await noteDone(transaction, by, nowMs, "rename", `device ${bytesToHex(device)}, from ${known.label} to ${label}`);
 }
 
 export async function putSetting(transaction: Transaction, name: string, value: Bytes): Promise<void> {
   await transaction.insert(settings).values({ name, value }).onConflictDoUpdate({ target: settings.name, set: { value } });
 }
 
-/** Appends to the audit trail: hash = SHA-256 of (hash before ‖ canonical CBOR of the row). */
+/** Appends to the audit trail: see audit-chain.ts. */
 export async function appendAudit(transaction: Transaction, event: AuditEvent): Promise<void> {
   const [last] = await transaction.select({ seq: audit.seq, hash: audit.hash }).from(audit).orderBy(desc(audit.seq)).limit(1);
   const seq = (last?.seq ?? 0) + 1;
-  const previousHash = last?.hash ?? new Uint8Array(HASH_BYTES);
-  await transaction.insert(audit).values({ ...event, seq, previousHash, hash: auditHash(previousHash, seq, event) });
+  const previousHash = last?.hash ?? AUDIT_START_HASH;
+  const row = cutAuditTexts(event);
+  await transaction.insert(audit).values({ ...row, seq, previousHash, hash: auditHash(previousHash, seq, row) });
 }
 
-/** What `doctor` recomputes. */
-export function auditHash(previousHash: Uint8Array, seq: number, event: AuditEvent): Bytes {
-  const { atMs, actor, action, subject, origin, result } = event;
-  return sha256(utf8("holdfast/v1/audit\0"), previousHash, encodeCanonical([seq, atMs, actor, action, subject, origin, result]));
+async function requireDevice(transaction: Transaction, device: DeviceId): Promise<typeof devices.$inferSelect> {
+  const [known] = await transaction.select().from(devices).where(eq(devices.deviceId, device));
+  if (known === undefined) throw new Fault("missing", "device: unknown");
+  return known;
+}
+
+async function noteDone(transaction: Transaction, by: AuditSource | undefined, nowMs: number, action: AuditAction, subject: string): Promise<void> {
+  if (by === undefined) return;
+  await appendAudit(transaction, { ...by, atMs: Math.floor(nowMs), action, subject, result: "done" });
 }

@@ -26,6 +26,10 @@ export const CATALOG_MIGRATIONS: Migrations = [
      origin TEXT NOT NULL, result TEXT NOT NULL, previous_hash BLOB NOT NULL, hash BLOB NOT NULL);
    CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit: append-only'); END;
    CREATE TRIGGER audit_keeps_values BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit: append-only'); END;`,
+  // REPLACE removes a row without asking the triggers of DELETE.
+  `CREATE TRIGGER audit_keeps_order BEFORE INSERT ON audit WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+     BEGIN SELECT RAISE(ABORT, 'audit: append-only'); END;
+   CREATE INDEX certificates_by_device ON certificates (device_id);`,
 ];
 
 export const VAULT_MIGRATIONS: Migrations = [

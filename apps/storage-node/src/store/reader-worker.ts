@@ -5,7 +5,16 @@ import { assertDefined, type Bytes, bytesToHex } from "@holdfast/base";
 import { createSystemClock } from "@holdfast/base/node";
 import type { DeviceId, RecordId, VaultId } from "@holdfast/protocol";
 import { createMemoryHint } from "../memory-hint-bun.ts";
-import { findDevice, findDeviceByCertificate, listDevices, listRevokedCertificates, listVaults, readAudit, readSetting } from "./catalog-reader.ts";
+import {
+  findDevice,
+  findDeviceByCertificate,
+  lastCertificateEnd,
+  listDevices,
+  listRevokedCertificates,
+  listVaults,
+  readAudit,
+  readSetting,
+} from "./catalog-reader.ts";
 import { connectReader } from "./database.ts";
 import { type RecordPlace, VaultReader } from "./vault-reader.ts";
 import { type CallMessage, type CallPort, reply, replyFault } from "./worker-call.ts";
@@ -28,6 +37,7 @@ const noteMemory = createMemoryHint(HINT_BYTES);
 const methods = {
   deviceByCertificate: (spkiSha256: Bytes) => findDeviceByCertificate(catalog, spkiSha256),
   device: (device: DeviceId) => findDevice(catalog, device),
+  lastCertificateEnd: (device: DeviceId) => lastCertificateEnd(catalog, device),
   devices: () => listDevices(catalog),
   revokedCertificates: () => listRevokedCertificates(catalog, systemClock.nowMs()),
   setting: (name: string) => readSetting(catalog, name),

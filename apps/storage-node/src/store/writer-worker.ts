@@ -9,10 +9,12 @@ import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assertDefined, type Bytes, bytesToHex, concatBytes, Fault, isFault } from "@holdfast/base";
-import { createSystemClock, createSystemRandom } from "@holdfast/base/node";
+import { createNodeDisk, createSystemClock, createSystemRandom } from "@holdfast/base/node";
 import { asSigningSeed, createSigner } from "@holdfast/crypto/signature";
 import { type AccountId, type DeviceId, type LeaseId, splitRecordIds, type VaultId } from "@holdfast/protocol";
 import { createMemoryHint } from "../memory-hint-bun.ts";
+import { readAuditHeadFile, sealAuditHead, writeAuditHeadFile } from "./audit-head.ts";
+import type { AuditSource } from "./audit-trail.ts";
 import {
   type AuditEvent,
   addCertificate,
@@ -24,15 +26,18 @@ import {
   type NewCertificate,
   type NewInvite,
   putSetting,
+  renameDevice,
   revokeDevice,
 } from "./catalog-writer.ts";
 import { checkpoint, connectWriter, DiskFault, inTransaction, type Transaction } from "./database.ts";
+import { type GroupMembership, joinGroup } from "./group-writer.ts";
 import { CATALOG_MIGRATIONS } from "./migrations.ts";
 import { type StepResult, type UploadStep, VaultWriter } from "./vault-writer.ts";
 import { type CallMessage, type CallPort, reply, replyFault } from "./worker-call.ts";
 
 const systemClock = createSystemClock();
 const systemRandom = createSystemRandom();
+const systemDisk = createNodeDisk();
 
 export interface WriterOptions {
   readonly folder: string;
@@ -69,11 +74,28 @@ const refusedUploads = new Map<number, Fault>();
 
 let catalogCommits = 0;
 
-async function catalogued<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-  const result = await inTransaction(catalog, "catalog", work);
+/** A transaction on the catalog. What it adds to the audit trail is signed in it, and the head's file follows the commit. */
+async function catalogued<Result>(work: (transaction: Transaction) => Promise<Result>, fileHead?: Bytes | null): Promise<Result> {
+  const { result, head } = await inTransaction(catalog, "catalog", async (transaction) => {
+    const done = await work(transaction);
+    return { result: done, head: await sealAuditHead(transaction, nodeSigner, systemClock.nowMs(), fileHead) };
+  });
+  if (head !== null) writeHeadFile(head);
   if (++catalogCommits % CATALOG_COMMITS_PER_CHECKPOINT === 0) await checkpoint(catalog);
   return result;
 }
+
+/** An older file still holds, so a disk that fails here undoes nothing and costs no answer. */
+function writeHeadFile(head: Bytes): void {
+  try {
+    writeAuditHeadFile(systemDisk, options.folder, head);
+  } catch (error) {
+    process.stderr.write(`store: the file of the audit trail's head stays as it was: ${(error as Error).message}\n`);
+  }
+}
+
+// A trail that was cut while the storage node was stopped is marked before anything is added to it.
+await catalogued(() => Promise.resolve(), readAuditHeadFile(systemDisk, options.folder));
 
 const methods = {
   /** Answers once the catalog is open. */
@@ -95,10 +117,17 @@ const methods = {
     await catalogued((transaction) => bindVault(transaction, ref.account, ref.vault));
     await inVault(ref, () => Promise.resolve());
   },
-  addInvite: (invite: NewInvite): Promise<void> => catalogued((transaction) => addInvite(transaction, invite)),
+  /** With a group, the account is put into it in the same transaction. */
+  addInvite: (invite: NewInvite, membership: GroupMembership | null = null): Promise<void> =>
+    catalogued(async (transaction) => {
+      await addInvite(transaction, invite);
+      if (membership !== null) await joinGroup(transaction, membership);
+    }),
   enroll: (enrolment: Enrolment) => catalogued((transaction) => enroll(transaction, enrolment)),
   addCertificate: (certificate: NewCertificate): Promise<void> => catalogued((transaction) => addCertificate(transaction, certificate)),
-  revokeDevice: (device: DeviceId): Promise<void> => catalogued((transaction) => revokeDevice(transaction, device, systemClock.nowMs())),
+  revokeDevice: (device: DeviceId, by?: AuditSource): Promise<void> => catalogued((transaction) => revokeDevice(transaction, device, systemClock.nowMs(), by)),
+  renameDevice: (device: DeviceId, label: string, by?: AuditSource): Promise<void> =>
+    catalogued((transaction) => renameDevice(transaction, device, label, systemClock.nowMs(), by)),
   putSetting: (name: string, value: Bytes): Promise<void> => catalogued((transaction) => putSetting(transaction, name, value)),
   audit: (event: AuditEvent): Promise<void> => catalogued((transaction) => appendAudit(transaction, event)),
   async close(): Promise<void> {
