@@ -123,6 +123,17 @@ export async function askToRevoke(path: string, deviceHex: string): Promise<void
   await ask(path, "/devices/revoke", { device: deviceHex });
 }
 
+/** Has the running node look at its certificates now; `false` when none runs. */
+export async function askToCheck(path: string): Promise<boolean> {
+  try {
+    await ask(path, "/check", {});
+    return true;
+  } catch (error) {
+    if (isFault(error, "missing")) return false;
+    throw error;
+  }
+}
+
 function ask(path: string, command: string, order: object): Promise<unknown> {
   const body = JSON.stringify(order);
   return new Promise((resolve, reject) => {
@@ -157,6 +168,9 @@ async function run(options: ControlOptions, request: IncomingMessage): Promise<u
         hostNames: [...options.identity.hostNames],
         ...(options.listenHost === undefined ? {} : { listenHost: options.listenHost }),
       };
+    case "/check":
+      await options.check();
+      return {};
     case "/revocation-lists":
       return { lists: options.identity.revocationLists().join("") };
     default:

@@ -24,6 +24,11 @@ const nodeConfig = z.strictObject({
   version: z.literal(1),
   hostNames: z.array(z.string().max(253)).min(1).max(64),
   createdAtMs: z.int().min(0),
+  /** Where the front port publishes the revocation lists, as the node's certificates say it. */
+  crlUrl: z
+    .url({ protocol: /^https?$/ })
+    .max(512)
+    .optional(),
 });
 export type NodeConfig = z.infer<typeof nodeConfig>;
 

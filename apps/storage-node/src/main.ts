@@ -50,13 +50,23 @@ program
   .description("make the keys, certificates and data folder of a new node")
   .requiredOption("--data <folder>", "folder to set up: empty or not there yet")
   .option("--name <host>", "name or address that agents dial; may be given again, the first goes into invites", collect, [])
+  .option("--crl-url <url>", "where others find the revocation lists, if not at port 8444 of the first name")
   .option("--passphrase-file <file>", "passphrase that locks the root's key; without it one is drawn and shown once")
   .option("--root-key-out <file>", "where to put the root's locked key, off the data folder")
   .option("--json", "result as one line of JSON")
   .addHelpText("after", "\nExample:\n  holdfast-node init --data /srv/holdfast --name backup.example.org --passphrase-file /etc/holdfast/root-passphrase")
-  .action(async (options: { data: string; name: string[]; passphraseFile?: string; rootKeyOut?: string; json?: true }) => {
+  .action(async (options: { data: string; name: string[]; passphraseFile?: string; rootKeyOut?: string; crlUrl?: string; json?: true }) => {
     const passphrase = options.passphraseFile === undefined ? null : readPassphrase(options.passphraseFile);
-    const result = await init({ disk, clock, random, data: options.data, hostNames: options.name, passphrase, rootKeyOutPath: options.rootKeyOut });
+    const result = await init({
+      disk,
+      clock,
+      random,
+      data: options.data,
+      hostNames: options.name,
+      passphrase,
+      rootKeyOutPath: options.rootKeyOut,
+      ...(options.crlUrl === undefined ? {} : { crlUrl: options.crlUrl }),
+    });
     if (options.json) return printJson(result);
     print(`Storage node made in ${result.data} for ${result.hostNames.join(", ")}.`);
     print(`Root key hash:  ${result.rootSpkiSha256}\nRoot words:     ${result.rootWords}\nNode key:       ${result.nodeKey}`);

@@ -25,6 +25,7 @@ import {
 } from "@holdfast/pki";
 import type { DataFolder } from "./data-folder.ts";
 import { type NodeFiles, readNodeFiles, readPrevious } from "./node-files.ts";
+import { ownPki } from "./ownership.ts";
 import { replacePki } from "./pki-files.ts";
 import type { RevokedCertificate } from "./store/catalog-reader.ts";
 import type { TlsMaterial } from "./tls-server.ts";
@@ -162,7 +163,8 @@ export class NodeIdentity {
     // A leaf that ends with its issuer cannot be made to last longer.
     if (nowMs < dueMs || issuer.notAfterMs <= leaf.notAfterMs || !(await leaf.isSignedBy(issuer))) return false;
     const keys = await createKeyPair();
-    const leafPem = await issueNodeLeaf(this.#ports, this.#issuer, keys, this.hostNames);
+    const leafPem = await issueNodeLeaf(this.#ports, this.#issuer, keys, this.hostNames, this.#folder.config().crlUrl);
+    using _owned = await ownPki(this.#folder.path);
     replacePki(this.#folder.disk, this.#folder.path, { "pki/node-key.pem": keys.privateKeyPem, "pki/node.pem": leafPem });
     return this.reread();
   }

@@ -56,7 +56,7 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<Who, number>>>> = {
   "GET /v1/audit": OVERSEERS,
   "GET /v1/devices": OVERSEERS,
 };
-const EXPECTED_FRONT = ["GET /healthz", "GET /readyz", "GET /v1/crl", "GET /v1/root", "POST /v1/enroll"];
+const EXPECTED_FRONT = ["GET /healthz", "GET /metrics", "GET /readyz", "GET /v1/crl", "GET /v1/root", "POST /v1/certificates/reissue", "POST /v1/enroll"];
 
 const random = createSystemRandom();
 const VAULT = testKey(61).vaultId;

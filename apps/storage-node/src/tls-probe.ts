@@ -38,8 +38,8 @@ function negotiated(policy: TlsPolicy, cert: string, key: string): Promise<strin
       if (address === null || typeof address === "string") return fail(new Error("no port"));
       const oldest = { minVersion: policy.minVersion, maxVersion: policy.minVersion, ciphers: policy.ciphers } as const;
       // Nothing is sent, and the peer is this process: whose certificate it is does not matter.
-      client = connect({ ...oldest, host: "127.0.0.1", port: address.port, ca: cert, checkServerIdentity: () => undefined, rejectUnauthorized: false });
-      const dialled = client;
+      const dialled = connect({ ...oldest, host: "127.0.0.1", port: address.port, ca: cert, checkServerIdentity: () => undefined, rejectUnauthorized: false });
+      client = dialled;
       dialled.on("error", fail);
       dialled.on("secureConnect", () => {
         const protocol = dialled.getProtocol();

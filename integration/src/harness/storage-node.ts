@@ -97,9 +97,20 @@ export class StorageNode implements AsyncDisposable {
     return (JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "") as { code: string }).code;
   }
 
-  /** Revokes a device by the node's own command. */
-  async revoke(deviceId: Uint8Array): Promise<void> {
-    await runOk([...program(), "device", "revoke", bytesToHex(deviceId), "--data", this.data]);
+  /** Runs `holdfast-node` with `args` on the node's folder; what it says. */
+  async command(...args: readonly string[]): Promise<string> {
+    return (await runOk([...program(), ...args, "--data", this.data])).stdout;
+  }
+
+  /** Revokes a device, given as bytes or hex. */
+  async revoke(device: Uint8Array | string): Promise<void> {
+    await this.command("device", "revoke", typeof device === "string" ? device : bytesToHex(device));
+  }
+
+  /** Ids of the devices of `account` in hex, the oldest first. */
+  async devices(account: string): Promise<string[]> {
+    const all = JSON.parse(await this.command("device", "list", "--json")) as { device: string; account: string }[];
+    return all.filter((device) => device.account === account).map(({ device }) => device);
   }
 
   /** SIGTERM; resolves with the exit code once it has ended. */

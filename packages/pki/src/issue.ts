@@ -15,6 +15,7 @@ import { BACKDATE_MS, CERTIFICATE_PEM_BYTES_MAX, CERTIFICATE_PROFILES, type Cert
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
+  CRLDistributionPointsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type Extension,
@@ -48,6 +49,8 @@ interface Draft {
   readonly keyId?: string | null;
   /** Ends the certificate before its profile would. */
   readonly lifetimeMs?: number;
+  /** Where revocation lists are published. */
+  readonly crlUrl?: string | undefined;
   /** DNS names and addresses of the SAN; none leaves the extension out. */
   readonly hostNames: readonly string[];
 }
@@ -81,12 +84,15 @@ export async function recertify(ports: IssuePorts, issuer: Authority, certificat
   return issue(ports, issuer, { profile, subject: new Name(subjectDer), publicKeySpki, hostNames: [], keyId: subjectKeyId, lifetimeMs });
 }
 
-/** The server leaf of a storage node as PEM, for a key made by `createKeyPair`. No host name, or a bad one: `input`. */
-export async function issueNodeLeaf(ports: IssuePorts, issuer: Authority, keys: KeyPair, hostNames: readonly string[]): Promise<string> {
+/**
+ * The server leaf of a storage node as PEM, for a key made by `createKeyPair`. `crlUrl` is for others: nothing of ours fetches what a
+ * certificate names. No host name, or a bad one: `input`.
+ */
+export async function issueNodeLeaf(ports: IssuePorts, issuer: Authority, keys: KeyPair, hostNames: readonly string[], crlUrl?: string): Promise<string> {
   if (hostNames.length === 0 || hostNames.length > HOST_NAME_COUNT_MAX) {
     throw new Fault("input", `node certificate: number of host names, got ${hostNames.length}, want 1 to ${HOST_NAME_COUNT_MAX}`);
   }
-  const draft = { profile: CERTIFICATE_PROFILES.node, subject: toName("storage node"), publicKeySpki: keys.publicKeySpki, hostNames };
+  const draft = { profile: CERTIFICATE_PROFILES.node, subject: toName("storage node"), publicKeySpki: keys.publicKeySpki, hostNames, crlUrl };
   return issue(ports, issuer, draft);
 }
 
@@ -196,6 +202,7 @@ async function extensionsOf(draft: Draft, issuer: Certificate | null): Promise<E
     const names = draft.hostNames.map((text) => parseHostName(text));
     extensions.push(new SubjectAlternativeNameExtension(names.map((name) => ({ type: name.kind, value: name.value }))));
   }
+  if (draft.crlUrl !== undefined) extensions.push(new CRLDistributionPointsExtension([draft.crlUrl]));
   return extensions;
 }
 

@@ -45,10 +45,12 @@ function setUp(change: Partial<CertifiedNetOptions> = {}) {
       log.push("renew");
       return filesOf("2", 30);
     },
-    onUsed: () => {},
+    onUsed: () => null,
+    onUntrusted: async () => null,
     onRefused: async () => null,
     isRefusal: ({ status }) => status === 495,
     isHangUp: () => false,
+    isUntrusted: () => false,
     tryAgain: () => new Fault("transport", "again"),
     ...change,
   };
@@ -139,7 +141,10 @@ describe("the pool behind the certificate gate", () => {
     const used: string[] = [];
     const { net, clock, log, waiting, hold } = setUp({
       onRefused: async () => before,
-      onUsed: () => void used.push(net.files.keyPem),
+      onUsed: () => {
+        used.push(net.files.keyPem);
+        return null;
+      },
     });
     before = net.files;
     clock.advance(20 * DAY_MS);
@@ -161,6 +166,38 @@ describe("the pool behind the certificate gate", () => {
     while (waiting.length === 0) await Promise.resolve();
     waiting[0]?.(REFUSED);
     assert.equal((await refused).status, 495);
+  });
+
+  it("tries the other root when the storage node does not lead to the one in force, once, and says what was wrong with the first", async () => {
+    const other = setUp().filesOf("2", 30);
+    const asked: string[] = [];
+    const { net, log, waiting, hold } = setUp({
+      isUntrusted: (error) => isFault(error, "certificate"),
+      onUntrusted: async ({ keyPem }) => {
+        asked.push(keyPem);
+        return keyPem === "1" ? other : first;
+      },
+    });
+    const first = net.files;
+    hold(true);
+    const failed = net.exchange(GET, 1);
+    for (const [index, name] of ["1", "2"].entries()) {
+      while (waiting.length === index) await Promise.resolve();
+      waiting[index]?.(new Fault("certificate", `not under root ${name}`));
+    }
+    await assert.rejects(failed, { code: "certificate", message: "not under root 1" });
+    assert.equal(net.files, first, "the one before is in force again");
+    const together = [net.exchange(GET, 1), net.exchange(GET, 1)];
+    while (waiting.length < 4) await Promise.resolve();
+    hold(false);
+    for (const answer of waiting.slice(2)) answer(new Fault("certificate", "not under root 1"));
+    assert.deepEqual(
+      (await Promise.all(together)).map(({ status }) => status),
+      [200, 200],
+    );
+    assert.equal(net.files, other);
+    assert.deepEqual(asked.slice(0, 2), ["1", "2"]);
+    assert.equal(log.filter((line) => line === "send 2").length, 3);
   });
 
   it("closes every pool that is still open", async () => {

@@ -16,12 +16,15 @@ export interface CertifiedNetOptions {
   dueMs(files: TlsFiles): number;
   /** Renewed files over `net`, or `null` when that failed, which has been said. */
   renew(net: Net, files: TlsFiles): Promise<TlsFiles | null>;
-  /** An answer has come over the files in force. */
-  onUsed(): void;
+  /** An answer has come over the files in force: what they are from now on, when that changes with their first use, else `null`. */
+  onUsed(): TlsFiles | null;
+  /** The chain that the storage node showed does not lead to the root of `files`: the same under another root that is trusted. */
+  onUntrusted(files: TlsFiles): Promise<TlsFiles | null>;
   /** The storage node did not accept the files in force: the ones before them, when there are such. Throws what is known better. */
   onRefused(): Promise<TlsFiles | null>;
   isRefusal(answer: NetResponse): boolean;
   isHangUp(error: unknown): boolean;
+  isUntrusted(error: unknown): boolean;
   /** Told, in place of an answer, that the files before are in force again. */
   tryAgain(): Error;
 }
@@ -30,7 +33,7 @@ const CHECK_INTERVAL_MS = 3_600_000;
 
 interface Pool {
   readonly net: Net;
-  readonly files: TlsFiles;
+  files: TlsFiles;
   underWay: number;
 }
 
@@ -57,11 +60,33 @@ export class CertifiedNet implements Net {
   async exchange(request: NetRequest, bytesMax: number): Promise<NetResponse> {
     await this.ready();
     const pool = this.#pool;
+    try {
+      return await this.#exchangeOver(pool, request, bytesMax);
+    } catch (error) {
+      // Nothing has gone out: the storage node was not believed to be itself.
+      if (!this.#options.isUntrusted(error) || !(await this.#untrusted(pool))) throw error;
+      return this.#exchangeAgain(request, bytesMax, error);
+    }
+  }
+
+  /** Over the other root. That is not it either: back to the one before, whose `first` error tells more. */
+  async #exchangeAgain(request: NetRequest, bytesMax: number, first: unknown): Promise<NetResponse> {
+    const pool = this.#pool;
+    try {
+      return await this.#exchangeOver(pool, request, bytesMax);
+    } catch (error) {
+      if (!this.#options.isUntrusted(error)) throw error;
+      await this.#untrusted(pool);
+      throw first;
+    }
+  }
+
+  async #exchangeOver(pool: Pool, request: NetRequest, bytesMax: number): Promise<NetResponse> {
     pool.underWay++;
     try {
       const answer = await pool.net.exchange(request, bytesMax);
       if (this.#options.isRefusal(answer)) await this.#refused(pool);
-      else if (pool === this.#pool) this.#options.onUsed();
+      else if (pool === this.#pool) pool.files = this.#options.onUsed() ?? pool.files;
       return answer;
     } catch (error) {
       if (this.#options.isHangUp(error)) await this.#refused(pool);
@@ -123,6 +148,14 @@ export class CertifiedNet implements Net {
     this.#nextRenewalMs = this.#options.clock.monotonicMs() + CHECK_INTERVAL_MS;
     await this.#replace(before);
     throw this.#options.tryAgain();
+  }
+
+  /** Whether another pool than `pool` is in force now. */
+  async #untrusted(pool: Pool): Promise<boolean> {
+    if (pool !== this.#pool) return true;
+    const other = await this.#options.onUntrusted(pool.files);
+    if (other !== null && pool === this.#pool) await this.#replace(other);
+    return pool !== this.#pool;
   }
 
   async #closeIfOver(pool: Pool): Promise<void> {

@@ -1,20 +1,21 @@
 /**
  * A connection with both bonds to the storage node of this state folder. Before it dials, the certificate gate must pass.
  */
-import { equalBytes, Fault, isFault, type Net } from "@holdfast/base";
+import { Fault, isFault, type Net } from "@holdfast/base";
 import { createHttpRecordStore, createHttpsNet, createSignedSession, type DialTls, dialRuntime, dialTls, type SignedSession } from "@holdfast/client";
 import { type Signer, sha256 } from "@holdfast/crypto";
-import { spkiHashOfCertificate, type TlsProfileName } from "@holdfast/pki";
+import type { TlsProfileName } from "@holdfast/pki";
 import { type AccountAnswer, accountAnswer, encodeMessage, parseMessage, type RecordStore, type VaultId } from "@holdfast/protocol";
 import { type Identity, requireIdentity } from "../state/identity.ts";
 import type { StatePaths } from "../state/state-paths.ts";
 import { CertifiedNet } from "./certified-net.ts";
 import { readDeviceSigner } from "./device-keys.ts";
+import { placeNextRoot } from "./next-root.ts";
 import { renewalDueMs, renewCertificate } from "./renew-certificate.ts";
 import { explainRevocation, isOnRevocationList, isRefusalOfDevice, revokedFault } from "./revocation.ts";
 import type { Ports } from "./session.ts";
 import { refuseUnverifiedTls } from "./tls-environment.ts";
-import { dropOldPair, hasOldPair, passGate, type TlsFiles, takeBackRenewal } from "./tls-files.ts";
+import { dropOldPair, followNextRoot, hasOldPair, passGate, requirePinned, type TlsFiles, takeBackRenewal, underRootInPlace } from "./tls-files.ts";
 
 export interface Connection extends AsyncDisposable {
   readonly identity: Identity;
@@ -50,15 +51,16 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const tls = dialTls(options.tlsProfile, dialRuntime());
   const identity = requireIdentity(ports.disk, paths);
   const signer = readDeviceSigner(ports.disk, paths, identity);
-  const files = await gateOf(options, identity);
-  const net = certifiedNet({ options, identity, signer, tls }, files);
-  return assemble(identity, signer, net, sessionOver({ options, identity, signer, tls }, net, options.triesMax));
+  const context: Context = { options, identity, signer, tls };
+  const net = certifiedNet(context, await gateOf(context));
+  return assemble(context, net, sessionOver(context, net, options.triesMax));
 }
 
 /** What every part of one connection works with. */
 interface Context {
   readonly options: ConnectOptions;
-  readonly identity: Identity;
+  /** The pin in it moves with the root. */
+  identity: Identity;
   readonly signer: Signer;
   readonly tls: DialTls;
 }
@@ -68,11 +70,10 @@ const LIST_INTERVAL_MS = 60_000;
 /** The run goes on without a renewal: it is not waited for as long as for the run's own requests. */
 const RENEWAL_TRIES_MAX = 2;
 
-async function gateOf({ ports, paths, mayRenew }: ConnectOptions, identity: Identity): Promise<TlsFiles> {
+async function gateOf({ options: { ports, paths, mayRenew } }: Context): Promise<TlsFiles> {
   const files = await passGate(ports, paths, { mayMend: mayRenew === true });
-  if (!equalBytes(await spkiHashOfCertificate(files.rootPem), identity.rootSpkiSha256)) {
-    throw new Fault("certificate", `${paths.tlsRoot}: is not the root that the invite pinned; enrol again with a new invite (holdfast enroll CODE --force)`);
-  }
+  // Read anew: the run that has the lock may have moved root and pin on.
+  await requirePinned(files, paths, requireIdentity(ports.disk, paths).rootSpkiSha256);
   return files;
 }
 
@@ -87,7 +88,7 @@ function certifiedNet(context: Context, files: TlsFiles): CertifiedNet {
     {
       clock: ports.clock,
       dial: (current) => dial(identity, current, tls, options.onAnswer),
-      passGate: () => gateOf(options, identity),
+      passGate: () => gateOf(context),
       dueMs: (current) => (mayMend ? renewalDueMs(current, identity.device) : Number.POSITIVE_INFINITY),
       async renew(over, current) {
         const renewed = await renewedFiles(context, over, current);
@@ -99,6 +100,10 @@ function certifiedNet(context: Context, files: TlsFiles): CertifiedNet {
       onUsed() {
         if (isOldPairKept) dropOldPair(ports.disk, paths);
         isOldPairKept = false;
+        return mayMend ? moveToNextRoot(context, net.files) : null;
+      },
+      async onUntrusted(current) {
+        return current.rootChange === undefined ? followNextRoot(ports, paths, current) : underRootInPlace(await gateOf(context));
       },
       async onRefused() {
         if (ports.clock.monotonicMs() >= nextListMs) {
@@ -111,6 +116,7 @@ function certifiedNet(context: Context, files: TlsFiles): CertifiedNet {
         return takeBackRenewal(ports, paths, { mayMend });
       },
       isRefusal: isRefusalOfDevice,
+      isUntrusted: (error) => isFault(error, "certificate"),
       isHangUp: (error) => isFault(error, "transport") && error.detail["hangUp"] === true,
       tryAgain: () => new Fault("transport", "the renewed certificate of this device was not accepted; the one before it is in force again"),
     },
@@ -149,11 +155,31 @@ function sessionOver({ options, identity, signer }: Context, net: Net, triesMax?
   };
 }
 
+/**
+ * The root that is to follow comes into its place once the storage node has answered over it, and not before: until then the old one
+ * may still be needed. What stands in the way is told, and tried again by the next run.
+ */
+function moveToNextRoot(context: Context, files: TlsFiles): TlsFiles | null {
+  const { ports, paths, onNote } = context.options;
+  const { rootChange, ...moved } = files;
+  if (rootChange === undefined) return null;
+  const { spkiSha256 } = rootChange;
+  try {
+    placeNextRoot(ports.disk, paths, { ...moved, spkiSha256 });
+    context.identity = { ...context.identity, rootSpkiSha256: spkiSha256 };
+    onNote?.("the storage node has moved to the root that was announced; this device has followed");
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    onNote?.(`the new root of the storage node could not be put in place: ${error.message}`);
+  }
+  return moved;
+}
+
 /** The renewed files. What stands in the way of a renewal is told and tried again later: the old certificate still holds. */
 async function renewedFiles(context: Context, net: Net, files: TlsFiles): Promise<TlsFiles | null> {
   const { ports, paths, onNote } = context.options;
   try {
-    return await renewCertificate(ports, paths, sessionOver(context, net, RENEWAL_TRIES_MAX), files);
+    return await renewCertificate(ports, paths, sessionOver(context, net, RENEWAL_TRIES_MAX), files, onNote);
   } catch (error) {
     if (!isFault(error)) throw error;
     onNote?.(`the certificate of this device could not be renewed: ${error.message}`);
@@ -161,10 +187,12 @@ async function renewedFiles(context: Context, net: Net, files: TlsFiles): Promis
   }
 }
 
-function assemble(identity: Identity, signer: Signer, net: CertifiedNet, session: SignedSession): Connection {
+function assemble(context: Context, net: CertifiedNet, session: SignedSession): Connection {
   return {
-    identity,
-    signer,
+    get identity() {
+      return context.identity;
+    },
+    signer: context.signer,
     get certificateNotAfterMs() {
       return net.files.notAfterMs;
     },

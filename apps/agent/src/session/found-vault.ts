@@ -88,7 +88,7 @@ export async function foundVault(options: FoundOptions): Promise<FoundedVault> {
   }
   const recoveryCode = await addRecovery(options, link, secrets, vault);
   await writeDeviceSlot(ports, paths, vault, device, secrets.epochs);
-  writeIdentity(ports.disk, paths, { ...identity, vault });
+  writeIdentity(ports.disk, paths, { ...connection.identity, vault });
   return { vault, recoveryCode };
 }
 

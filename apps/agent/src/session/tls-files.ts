@@ -2,12 +2,14 @@
  * The TLS files of the state folder, and the certificate gate over them: nothing is dialled before it passes.
  *
  * A renewal leaves up to three pairs of certificate and key: the one in place, a key that is to follow (`.next`), and the pair before
- * (`.old`), which stays until the new one has been used once. The gate takes the first pair that passes.
+ * (`.old`), which stays until the new one has been used once. The gate takes the first pair that passes, under the
+ * root in place or else under the one that is to follow it (next-root.ts).
  */
-import { type Disk, isFault, utf8, utf8ToText } from "@holdfast/base";
-import { checkCertificate, encodePem, type GateFinding, gateFault, parseCertificatePem, parsePem } from "@holdfast/pki";
+import { type Bytes, type Disk, equalBytes, Fault, isFault, utf8, utf8ToText } from "@holdfast/base";
+import { checkCertificate, encodeChain, encodePem, type GateFinding, gateFault, parseCertificatePem, parsePem, spkiHashOfCertificate } from "@holdfast/pki";
 import { OWN_FILE_MODE, readOwnFile } from "../state/own-file.ts";
 import type { StatePaths } from "../state/state-paths.ts";
+import { readNextRoot } from "./next-root.ts";
 import type { Ports } from "./session.ts";
 
 export interface TlsFiles {
@@ -17,6 +19,15 @@ export interface TlsFiles {
   readonly rootPem: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** There while `rootPem` is the root that is to follow, and not in place yet. */
+  readonly rootChange?: RootChange;
+}
+
+/** From the root in place to the one that it vouched for. */
+export interface RootChange {
+  readonly oldRootPem: string;
+  /** SHA-256 of the SPKI of the one that is to follow. */
+  readonly spkiSha256: Bytes;
 }
 
 /** Texts as they lie on disk; `null` where there is none. */
@@ -45,7 +56,7 @@ export async function passGate(ports: Ports, paths: StatePaths, { mayMend }: Gat
   const { disk } = ports;
   const found = readTlsFiles(disk, paths);
   try {
-    return await checkFiles(ports, found);
+    return await checkUnderEither(ports, paths, found);
   } catch (error) {
     if (!isFault(error, "certificate")) throw error;
     const other = (await finishedRenewal(ports, paths, found, mayMend)) ?? (await takenBackRenewal(ports, paths, found, mayMend));
@@ -73,6 +84,43 @@ export async function checkFiles(ports: Ports, found: FoundFiles): Promise<TlsFi
   if (findings.length > 0 || keyPem === null || chainPem === null || leafPem === null || rootPem === null) throw gateFault(findings);
   const { notBeforeMs, notAfterMs } = await parseCertificatePem(leafPem);
   return { keyPem, chainPem, rootPem, notBeforeMs, notAfterMs };
+}
+
+/** The gate over `found`, under its root or else under the one that is to follow that. */
+export async function checkUnderEither(ports: Ports, paths: StatePaths, found: FoundFiles): Promise<TlsFiles> {
+  try {
+    return await checkFiles(ports, found);
+  } catch (error) {
+    const followed = isFault(error, "certificate") ? await followNextRoot(ports, paths, found) : null;
+    if (followed === null) throw error;
+    return followed;
+  }
+}
+
+/** `found` under the root that is to follow its own, if one is kept: the chain as it is, or the leaf with the intermediate that came with that root. */
+export async function followNextRoot(ports: Ports, paths: StatePaths, found: FoundFiles): Promise<TlsFiles | null> {
+  const { keyPem, chainPem: present, rootPem: oldRootPem } = found;
+  const leafPem = present === null ? null : firstCertificate(present);
+  const next = oldRootPem === null ? null : await readNextRoot(ports.disk, paths, oldRootPem);
+  if (present === null || leafPem === null || oldRootPem === null || next === null) return null;
+  const spkiSha256 = await spkiHashOfCertificate(next.root);
+  for (const chainPem of [present, encodeChain(leafPem, next.intermediate)]) {
+    const files = await orNull(checkFiles(ports, { keyPem, chainPem, rootPem: next.root }));
+    if (files !== null) return { ...files, rootChange: { oldRootPem, spkiSha256 } };
+  }
+  return null;
+}
+
+/** The same files under the root in place; those that are so already stay as they are. */
+export function underRootInPlace({ rootChange, ...files }: TlsFiles): TlsFiles {
+  return rootChange === undefined ? files : { ...files, rootPem: rootChange.oldRootPem };
+}
+
+/** Throws `certificate` unless the root in place is the pinned one, or the pin is of the one that it vouched for: a change that was cut short. */
+export async function requirePinned({ rootPem, rootChange }: TlsFiles, paths: StatePaths, pin: Uint8Array): Promise<void> {
+  const hash = await spkiHashOfCertificate(rootChange?.oldRootPem ?? rootPem);
+  if (equalBytes(hash, pin) || (rootChange !== undefined && equalBytes(rootChange.spkiSha256, pin))) return;
+  throw new Fault("certificate", `${paths.tlsRoot}: is not the root that the invite pinned; enrol again with a new invite (holdfast enroll CODE --force)`);
 }
 
 /** Whether a renewal's predecessor is still kept. */
@@ -104,7 +152,7 @@ export async function takeBackRenewal(ports: Ports, paths: StatePaths, { mayMend
 async function finishedRenewal(ports: Ports, paths: StatePaths, found: FoundFiles, mayMend: boolean): Promise<TlsFiles | null> {
   const keyPem = readText(ports.disk, nextKeyPath(paths));
   if (keyPem === null) return null;
-  const renewed = await passing(ports, { ...found, keyPem });
+  const renewed = await orNull(checkUnderEither(ports, paths, { ...found, keyPem }));
   if (renewed !== null && mayMend) ports.disk.rename(nextKeyPath(paths), paths.tlsKey);
   return renewed;
 }
@@ -114,7 +162,7 @@ async function takenBackRenewal(ports: Ports, paths: StatePaths, found: FoundFil
   const old = oldPairPaths(paths);
   const [keyPem, chainPem] = [readText(disk, old.key), readText(disk, old.certificate)];
   if (keyPem === null || chainPem === null) return null;
-  const kept = await passing(ports, { ...found, keyPem, chainPem });
+  const kept = await orNull(checkUnderEither(ports, paths, { ...found, keyPem, chainPem }));
   if (kept === null || !mayMend) return kept;
   disk.writeFile(paths.tlsCertificate, utf8(chainPem), OWN_FILE_MODE);
   disk.writeFile(paths.tlsKey, utf8(keyPem), OWN_FILE_MODE);
@@ -122,9 +170,9 @@ async function takenBackRenewal(ports: Ports, paths: StatePaths, found: FoundFil
   return kept;
 }
 
-async function passing(ports: Ports, found: FoundFiles): Promise<TlsFiles | null> {
+async function orNull(check: Promise<TlsFiles>): Promise<TlsFiles | null> {
   try {
-    return await checkFiles(ports, found);
+    return await check;
   } catch (error) {
     if (isFault(error, "certificate")) return null;
     throw error;

@@ -24,8 +24,8 @@ export interface TlsPort extends AsyncDisposable {
   readonly connectionCount: number;
 }
 
-/** Serves on 127.0.0.1. `null` for an answer hangs up. */
-export async function startTlsPort(tls: TlsOptions, answer: (request: TlsRequest) => Promise<TlsAnswer | null>): Promise<TlsPort> {
+/** Serves on 127.0.0.1, at a free port or `portWanted`. `null` for an answer hangs up. */
+export async function startTlsPort(tls: TlsOptions, answer: (request: TlsRequest) => Promise<TlsAnswer | null>, portWanted = 0): Promise<TlsPort> {
   const requests: TlsRequest[] = [];
   const open = new Set<TLSSocket>();
   let connectionCount = 0;
@@ -39,7 +39,7 @@ export async function startTlsPort(tls: TlsOptions, answer: (request: TlsRequest
   });
   server.on("connection", () => connectionCount++);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
-  server.listen(0, "127.0.0.1");
+  server.listen(portWanted, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,

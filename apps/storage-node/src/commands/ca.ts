@@ -13,10 +13,11 @@ import { type Bytes, bytesToHex, equalBytes, Fault } from "@holdfast/base";
 import { type Authority, createRoot, DAY_MS, encodeChain, lockPrivateKey, parseCertificatePem, recertify, spkiHashOfCertificate } from "@holdfast/pki";
 import { z } from "zod";
 import { DataFolder } from "../data-folder.ts";
+import { ownFolder } from "../ownership.ts";
 import { type PkiChange, replacePki } from "../pki-files.ts";
 import { NEXT_ROOT_STATE, toldRootSetting } from "../root-announcement.ts";
 import type { Store } from "../store/store.ts";
-import { type CertificateOptions, newRootList, ownUsable, previousNames } from "./certificate.ts";
+import { type CertificateOptions, newRootList, ownCertificates, previousNames } from "./certificate.ts";
 import { deviceWords, listOthersDevices, noteAuthority, rootNames, withStore } from "./node-store.ts";
 import { keepRootKeyAt, openRoot, ROOT_KEY, requireFree } from "./root-key.ts";
 
@@ -62,7 +63,8 @@ const nextState = z.strictObject({ startedAtMs: z.int(), overlapEndsAtMs: z.int(
 /** Makes the new root. A change that is under way already, or an intermediate that ends within the overlap: `conflict`. */
 export async function rotateRoot(options: RotateOptions): Promise<RotateResult> {
   const { disk, clock, random, data } = options;
-  using _owned = await ownUsable(options);
+  using _stopped = await ownFolder(data); // The store is written to as well.
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(disk, data);
   const nowMs = Math.floor(clock.nowMs());
   const overlapEndsAtMs = nowMs + options.overlapMs;
@@ -90,7 +92,8 @@ export async function rotateRoot(options: RotateOptions): Promise<RotateResult> 
 /** Drops the old root. No change under way: `missing`; the overlap not over, and not told to go on: `conflict`. */
 export async function finishRotation(options: FinishOptions): Promise<FinishResult> {
   const { disk, clock, data } = options;
-  using _owned = await ownUsable(options);
+  using _stopped = await ownFolder(data); // The store is written to as well.
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(disk, data);
   const nowMs = Math.floor(clock.nowMs());
   const { overlapEndsAtMs } = readState(folder);

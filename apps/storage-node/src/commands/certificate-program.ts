@@ -1,7 +1,7 @@
-/** The commands `certificate …` and `ca …`. But for `certificate lists` the node must be stopped. */
+/** The commands `certificate …` and `ca …`. For those of `ca` the node must be stopped; what the others change, a running node takes up at once. */
 import { Fault } from "@holdfast/base";
 import type { Command } from "commander";
-import { askForRevocationLists } from "../control-node.ts";
+import { askForRevocationLists, askToCheck } from "../control-node.ts";
 import { DataFolder } from "../data-folder.ts";
 import { finishRotation, OVERLAP_MS_DEFAULT, rotateRoot } from "./ca.ts";
 import { type CertificateResult, issueIntermediate, issueLeaf, issueRootList } from "./certificate.ts";
@@ -43,13 +43,16 @@ export function registerCertificate(program: Command, shell: CommandShell): void
     if (json) shell.printJson({ certificate: name, validUntil });
     else print(`New certificate: ${name}, valid until ${validUntil}.`);
   };
-  const certificate = program.command("certificate").description("certificates of the node, and what mends them; the node must be stopped");
+  const certificate = program.command("certificate").description("certificates of the node, and what mends them; a running node takes them up at once");
   certificate
     .command("issue")
     .description("a fresh key and certificate for the node")
     .requiredOption("--data <folder>", "folder of the node")
     .option("--json", "result as one line of JSON")
-    .action(async ({ data, json }: { data: string; json?: true }) => tell(await issueLeaf({ ...shell, data }), json));
+    .action(async ({ data, json }: { data: string; json?: true }) => {
+      tell(await issueLeaf({ ...shell, data }), json);
+      await askToCheck(new DataFolder(disk, data).controlPath);
+    });
   const withRoot = [
     { name: "intermediate", what: "a fresh intermediate, once a year; needs the root's key", run: issueIntermediate },
     { name: "crl", what: "a fresh revocation list of the root, once a year; needs the root's key", run: issueRootList },
@@ -62,9 +65,10 @@ export function registerCertificate(program: Command, shell: CommandShell): void
       .requiredOption("--passphrase-file <file>", "passphrase of the root's key")
       .option("--root-key <file>", ROOT_KEY_HELP)
       .option("--json", "result as one line of JSON")
-      .action(async ({ data, passphraseFile, rootKey, json }: RootFlags) =>
-        tell(await run({ ...shell, data, rootKeyPath: rootKey }, readPassphrase(passphraseFile)), json),
-      );
+      .action(async ({ data, passphraseFile, rootKey, json }: RootFlags) => {
+        tell(await run({ ...shell, data, rootKeyPath: rootKey }, readPassphrase(passphraseFile)), json);
+        await askToCheck(new DataFolder(disk, data).controlPath);
+      });
   }
   certificate
     .command("lists")

@@ -5,7 +5,7 @@
 import { type Clock, type Disk, Fault, type Random } from "@holdfast/base";
 import { type Authority, createIntermediate, createKeyPair, DAY_MS, issueCrl, issueNodeLeaf, parseCertificatePem } from "@holdfast/pki";
 import { DataFolder } from "../data-folder.ts";
-import { ownFolder } from "../ownership.ts";
+import { ownPki } from "../ownership.ts";
 import { type PkiChange, replacePki, settlePki } from "../pki-files.ts";
 import { NEXT_ROOT_STATE } from "../root-announcement.ts";
 import { openRoot } from "./root-key.ts";
@@ -28,7 +28,7 @@ export const ROOT_CRL_LIFETIME_MS: number = 365 * DAY_MS;
 
 /** A fresh key and leaf for the node, under the intermediate. */
 export async function issueLeaf(options: CertificateOptions): Promise<CertificateResult> {
-  using _owned = await ownUsable(options);
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(options.disk, options.data);
   const leaf = await newLeaf(folder, options, intermediateOf(folder));
   replacePki(options.disk, options.data, leaf);
@@ -37,7 +37,7 @@ export async function issueLeaf(options: CertificateOptions): Promise<Certificat
 
 /** A fresh intermediate under the root, then a leaf under it. The old one is kept for the agents' certificates under it, until they end. */
 export async function issueIntermediate(options: CertificateOptions, rootPassphrase: string): Promise<CertificateResult> {
-  using _owned = await ownUsable(options);
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(options.disk, options.data);
   if (folder.list("pki").includes(NEXT_ROOT_STATE)) {
     throw new Fault("conflict", "root: is being replaced, and the new one has certified the present intermediate; run holdfast-node ca rotate --finish first");
@@ -56,17 +56,17 @@ export async function issueIntermediate(options: CertificateOptions, rootPassphr
 
 /** A fresh revocation list of the root, good for a year. */
 export async function issueRootList(options: CertificateOptions, rootPassphrase: string): Promise<CertificateResult> {
-  using _owned = await ownUsable(options);
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(options.disk, options.data);
   const endMs = options.clock.nowMs() + ROOT_CRL_LIFETIME_MS;
   folder.writeText("pki/root.crl.pem", await newRootList(options, await openRoot(options, rootPassphrase)));
   return { certificate: "root revocation list", validUntil: new Date(endMs).toISOString() };
 }
 
-/** The folder for this process alone, whatever was cut short before made good. */
-export async function ownUsable({ disk, data }: Pick<CertificateOptions, "disk" | "data">): Promise<Disposable> {
+/** The node's certificates for this process alone, whatever was cut short before made good. */
+export async function ownCertificates({ disk, data }: Pick<CertificateOptions, "disk" | "data">): Promise<Disposable> {
   new DataFolder(disk, data).requireUsable();
-  const owned = await ownFolder(data);
+  const owned = await ownPki(data);
   settlePki(disk, data);
   return owned;
 }
@@ -94,7 +94,8 @@ export async function newLeaf(
   issuer: Authority,
 ): Promise<{ readonly "pki/node-key.pem": string; readonly "pki/node.pem": string }> {
   const keys = await createKeyPair();
-  return { "pki/node-key.pem": keys.privateKeyPem, "pki/node.pem": await issueNodeLeaf(ports, issuer, keys, folder.config().hostNames) };
+  const { hostNames, crlUrl } = folder.config();
+  return { "pki/node-key.pem": keys.privateKeyPem, "pki/node.pem": await issueNodeLeaf(ports, issuer, keys, hostNames, crlUrl) };
 }
 
 export function newRootList(ports: CertificateOptions, root: Authority): Promise<string> {

@@ -28,10 +28,11 @@ import {
 } from "@holdfast/pki";
 import { asDeviceId } from "@holdfast/protocol";
 import { DataFolder } from "../data-folder.ts";
+import { ownFolder } from "../ownership.ts";
 import { type PkiChange, replacePki } from "../pki-files.ts";
 import { NEXT_ROOT_STATE } from "../root-announcement.ts";
 import type { Store } from "../store/store.ts";
-import { type CertificateOptions, endOf, intermediateOf, keptIntermediate, newLeaf, ownUsable, previousNames } from "./certificate.ts";
+import { type CertificateOptions, endOf, intermediateOf, keptIntermediate, newLeaf, ownCertificates, previousNames } from "./certificate.ts";
 import { listOthersDevices, noteAuthority, withStore } from "./node-store.ts";
 import { ROOT_KEY } from "./root-key.ts";
 
@@ -65,7 +66,8 @@ interface Trust {
 
 /** What does not pass the gate: `certificate`, with every finding, and nothing is replaced. */
 export async function importCertificate(options: ImportOptions): Promise<ImportResult> {
-  using _owned = await ownUsable(options);
+  using _stopped = await ownFolder(options.data); // The store is read and written to as well.
+  using _owned = await ownCertificates(options);
   const folder = new DataFolder(options.disk, options.data);
   if (folder.list("pki").includes(NEXT_ROOT_STATE)) throw new Fault("conflict", "root: is being replaced; run holdfast-node ca rotate --finish first");
   const brought: Authority = { certificatePem: readBrought(options, options.certificatePath), privateKeyPem: readBrought(options, options.keyPath) };

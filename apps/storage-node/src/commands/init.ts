@@ -32,6 +32,8 @@ export interface InitOptions {
   readonly data: string;
   /** Names and addresses that agents dial; none for localhost and the machine's own name. */
   readonly hostNames: readonly string[];
+  /** Where the revocation lists can be had; by default the front port's usual number under the first name. */
+  readonly crlUrl?: string;
   /** Locks the root's key; `null` to have one drawn and told. */
   readonly passphrase: string | null;
   /** Where the root's locked key goes, off the data folder. */
@@ -64,7 +66,8 @@ export async function init(options: InitOptions): Promise<InitResult> {
   const { rootPem, intermediate } = await makeCertificates(folder, options, hostNames, passphrase);
   const keys = makeKeys(folder, random);
   await makeAdmin(folder, options, intermediate);
-  folder.writeConfig({ version: 1, hostNames: [...hostNames], createdAtMs: Math.floor(clock.nowMs()) });
+  const crlUrl = crlUrlOf(options, hostNames);
+  folder.writeConfig({ version: 1, hostNames: [...hostNames], createdAtMs: Math.floor(clock.nowMs()), crlUrl });
   return {
     data: options.data,
     hostNames,
@@ -76,6 +79,14 @@ export async function init(options: InitOptions): Promise<InitResult> {
 
 function defaultHostNames(): string[] {
   return [...new Set(["localhost", "127.0.0.1", parseHostName(hostname()).value])];
+}
+
+const FRONT_PORT_DEFAULT = 8444;
+
+/** Where the node's certificates say that the revocation lists are. */
+function crlUrlOf({ crlUrl }: Pick<InitOptions, "crlUrl">, hostNames: readonly string[]): string {
+  const [host = "localhost"] = hostNames;
+  return crlUrl ?? `https://${host.includes(":") ? `[${host}]` : host}:${FRONT_PORT_DEFAULT}/v1/crl`;
 }
 
 async function makeCertificates(
@@ -96,7 +107,7 @@ async function makeCertificates(
   folder.writeText("pki/root.crl.pem", await issueCrl(ports, root, { number: Math.floor(clock.nowMs()), revoked: [], lifetimeMs: ROOT_CRL_LIFETIME_MS }));
   folder.writeText("pki/intermediate.pem", intermediate.certificatePem);
   folder.writeText("pki/intermediate-key.pem", intermediate.privateKeyPem);
-  folder.writeText("pki/node.pem", await issueNodeLeaf(ports, intermediate, leafKeys, hostNames));
+  folder.writeText("pki/node.pem", await issueNodeLeaf(ports, intermediate, leafKeys, hostNames, crlUrlOf(options, hostNames)));
   folder.writeText("pki/node-key.pem", leafKeys.privateKeyPem);
   return { rootPem: root.certificatePem, intermediate };
 }

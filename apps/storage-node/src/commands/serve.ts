@@ -6,7 +6,7 @@ import { DataFolder } from "../data-folder.ts";
 import type { Log } from "../log.ts";
 import { requireVerifiedTls } from "../node-identity.ts";
 import { createOwnAudit } from "../own-audit.ts";
-import { ownFolder } from "../ownership.ts";
+import { ownFolder, ownPki } from "../ownership.ts";
 import { settlePki } from "../pki-files.ts";
 import { startStorageNode } from "../servers.ts";
 import { createAuditTrail } from "../store/audit-trail.ts";
@@ -35,7 +35,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
   const folder = new DataFolder(disk, data);
   folder.requireUsable();
   using _owned = await ownFolder(data);
-  settlePki(disk, data);
+  await settleCertificates(disk, data);
   let ownAudit: CipherAuditSchedule | null = null;
   const isOwnProbe = (): boolean => ownAudit?.isAuditing === true;
   const node = await startStorageNode({
@@ -89,4 +89,10 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/** Makes good a replacement of certificates that was cut short. */
+async function settleCertificates(disk: Disk, data: string): Promise<void> {
+  using _owned = await ownPki(data);
+  settlePki(disk, data);
 }
