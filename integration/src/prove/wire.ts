@@ -17,6 +17,31 @@ export const WIRE: readonly Proof[] = [
     claim: "openssl s_client and sslscan: each profile serves exactly its protocols",
     check: () => testFile("integration/src/tls-profiles.test.ts", 4, "profiles"),
   },
+  {
+    name: "gate",
+    claim: "broken certificates keep both ports closed, each with its own message; mending opens them without a restart",
+    check: () => testFile("apps/storage-node/src/certificate-gate.test.ts", 12, "set-ups and changes"),
+  },
+  {
+    name: "renewal",
+    claim: "a running backup survives a new certificate; a revoked device is cut within 60 s",
+    check: () => testFile("integration/src/renewal.test.ts", 2, "backups"),
+  },
+  {
+    name: "roles",
+    claim: "every route answers every role as the table says",
+    check: () => testFile("apps/storage-node/src/roles.test.ts", 100, "routes and roles"),
+  },
+  {
+    name: "cipher-audit",
+    claim: "the audit names each weakness of deliberately weak servers, and finds none in our ports",
+    check: () => testFile("apps/storage-node/src/tls-audit", 60, "weak servers, own ports, hostile answers, the next day"),
+  },
+  {
+    name: "audit-trail",
+    claim: "a changed, deleted, moved or cut-off row of the audit trail is found and located",
+    check: () => testFile("apps/storage-node/src/store/audit-verify.test.ts", 20, "ways of tampering"),
+  },
   { name: "rogues", claim: `${ROGUE_ATTEMPTS} tries of each of 13 kinds of rogue, none let in`, check: rogues },
 ];
 
