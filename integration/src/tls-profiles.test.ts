@@ -41,6 +41,6 @@ describe("a TLS profile", () => {
     const target = { port: node.frontPort, rootPem: readRoot(node), identity: null, scratch: scratch.path };
     const chosen = await handshake(target, ["-cipher", "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-GCM-SHA384:@SECLEVEL=0"]);
     assert.deepEqual(chosen, { protocol: "TLSv1.2", cipher: "ECDHE-ECDSA-AES256-GCM-SHA384" });
-    assert.match(node.log(), /"warn".*v8r4/);
+    assert.match(node.log(), /"warning".*v8r4/);
   });
 });
