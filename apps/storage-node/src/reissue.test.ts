@@ -19,8 +19,8 @@ after(() => node[Symbol.asyncDispose]());
 
 type Key = ReturnType<typeof testKey>;
 
-async function reissue(signer: Key, deviceKey: Uint8Array = signer.publicKey) {
-  using front = new TestClient("localhost", node.node.frontPort, node.rootPem, signer, null);
+async function reissue(signer: Key, deviceKey: Uint8Array = signer.publicKey, at: NodeFixture = node) {
+  using front = new TestClient("localhost", at.node.frontPort, at.rootPem, signer, null);
   const { privateKeyPem } = await createKeyPair();
   const body = encodeMessage({ csr: await createCsr(privateKeyPem), deviceKey });
   const answer = await front.exchange({ target: "/v1/certificates/reissue", body });
@@ -52,6 +52,17 @@ describe("a certificate anew", () => {
     await askToRevoke(node.folder.controlPath, Array.from(key.deviceId, (byte) => byte.toString(16).padStart(2, "0")).join(""));
     const { answer } = await reissue(key);
     assert.match(parseFault(answer.status, answer.body).message, /revoked/);
+  });
+});
+
+describe("a certificate anew, long after the last one ended", () => {
+  it("is refused: it takes an invite", async () => {
+    // The last certificate lasts 30 days more: a grace that ended 40 days before the end of it is over.
+    await using strict = await NodeFixture.create({ reissueGraceMs: -40 * 86_400_000 });
+    const key = testKey(705);
+    await enrollDevice(await strict.invite("reissue"), strict.rootPem, key);
+    const { answer } = await reissue(key, key.publicKey, strict);
+    assert.match(parseFault(answer.status, answer.body).message, /ended too long ago; ask the operator for an invite/);
   });
 });
 
